@@ -1,0 +1,58 @@
+"""What a training step *is*: the contract between experiments and the trainer."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from torch import Tensor
+from torch.nn import Module
+from torch.optim import Optimizer
+
+from versus.core.experiment import RunKey
+
+Metrics = Mapping[str, Tensor | float]
+"""Metric name (``group/name``) -> a scalar, or one entry per run of the stack. Detached."""
+
+
+class Learner(Protocol):
+    """One stack of runs that train together.
+
+    The learner owns the whole step, backward and optimisers included; the trainer owns counting,
+    hooks, evaluation, checkpoints and stopping. Gradients are zeroed at the *start* of a step, so
+    that hooks see them at its end. Every trained tensor lives in a module or in ``state_dict``; a
+    constructor draws nothing from a global generator.
+
+    Attributes:
+        runs: identity of each slice, in the order of every metric vector.
+        active: one boolean per run; a diverged or finished run is masked, the others go on.
+        total_epochs: an epoch is one pass of ``batches``.
+        total_steps: steps of the whole training for progress displays, ``None`` if unknown.
+    """
+
+    runs: Sequence[RunKey]
+    active: Tensor
+    total_epochs: int
+    total_steps: int | None
+
+    def modules(self) -> Mapping[str, Module]:
+        """Modules by name, for hooks."""
+
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        """Optimisers by name, for hooks."""
+
+    def batches(self, epoch: int) -> Iterable[Any]:
+        """Batches of one epoch: a pure function of (config, seed, epoch)."""
+
+    def train_step(self, batch: Any) -> Metrics:
+        """Do one step."""
+
+    def evaluate(self) -> Metrics:
+        """Measure the present state; changes nothing."""
+
+    def costs(self) -> Metrics:
+        """What the runs cost so far (``seconds``, ``tokens_per_s``, ...); not reproducible."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that training changes: tensors, JSON values, nested."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""

@@ -1,0 +1,92 @@
+"""Where things lie, and how a file is written whole or not at all."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from versus.core.errors import DataError
+
+
+def project_root() -> Path:
+    """The checkout that this package was installed from, else the current directory.
+
+    An editable install (what ``make setup`` does) lies in ``<root>/src/versus``; the mark of a
+    root is its ``MLproject``. Only a package without a checkout falls back to the working folder.
+    """
+    checkout = Path(__file__).resolve().parents[3]
+    return checkout if (checkout / "MLproject").is_file() else Path.cwd()
+
+
+def shown(path: Path) -> str:
+    """``path`` relative to the project where it lies inside, as messages print it."""
+    try:
+        return str(path.resolve().relative_to(project_root()))
+    except ValueError:
+        return str(path)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary sibling of ``path`` that takes its place when the block succeeds.
+
+    Raises:
+        DataError: if the folder or the disk refuses; nothing is left behind and an existing
+            ``path`` is untouched.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        flush_to_disk(temporary)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        flush_to_disk(path.parent)
+    except OSError as error:
+        raise DataError(
+            f"{shown(path)}: cannot be written: {error.strerror or error}; "
+            "free disk space or choose a writable folder, then run the same command again"
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def flush_to_disk(path: Path) -> None:
+    """Force a file or folder entry onto the disk (fsync)."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as sorted, indented JSON, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        DataError: if it is missing or torn.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{shown(path)}: no such file; run the stage that writes it") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{shown(path)}: not readable as JSON ({error}); remove it and run again") from error

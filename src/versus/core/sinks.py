@@ -1,0 +1,177 @@
+"""Where training metrics go. The JSON lines are the truth; every other sink is a projection.
+
+Each record is one line ``{"time": ms, "step": n, "variant": v, "seed": s, "metrics": {...}}``.
+A value that is not finite is written as ``null``. Times do not count when two series are compared.
+"""
+
+import csv
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from versus.core.display import Display
+from versus.core.errors import DataError
+from versus.core.experiment import RunKey
+from versus.core.learner import Metrics
+from versus.core.paths import replacing, shown
+
+logger = logging.getLogger(__name__)
+Record = dict[str, Any]
+
+
+def per_run(metrics: Metrics, runs: Sequence[RunKey]) -> list[dict[str, float]]:
+    """Split metrics of a stack into one mapping per run; scalars go to all.
+
+    Raises:
+        ValueError: if a vector's length is not the number of runs.
+    """
+    split: list[dict[str, float]] = [{} for _ in runs]
+    for name, value in metrics.items():
+        entries = value.detach().reshape(-1).tolist() if isinstance(value, Tensor) else [value]
+        if len(entries) not in (1, len(runs)):
+            raise ValueError(f"metric {name}: {len(entries)} entries for {len(runs)} runs")
+        for index, mapping in enumerate(split):
+            mapping[name] = entries[index % len(entries)]
+    return split
+
+
+class Sink(Protocol):
+    """A projection of the JSON lines, told whenever more of them are safe."""
+
+    def covered(self) -> None:
+        """A checkpoint now covers all lines written so far."""
+
+    def close(self) -> None:
+        """Training of the stack has ended."""
+
+
+class JsonLines:
+    """The metric series of one stack, appended and, on resume, cut back to the checkpoint."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a", encoding="utf-8")
+
+    def truncate(self, size: int) -> None:
+        """Drop what no checkpoint covers.
+
+        Raises:
+            DataError: if the file is shorter than the checkpoint says.
+        """
+        held = self.path.stat().st_size
+        if held < size:
+            raise DataError(
+                f"{shown(self.path)}: holds {held} bytes where the checkpoint covers {size}; it was "
+                "cut by hand; remove its folder to train anew"
+            )
+        self._file.truncate(size)
+
+    def write(self, step: int, runs: Sequence[RunKey], metrics: Metrics) -> None:
+        """Append one record per run."""
+        now = time.time_ns() // 1_000_000
+        for run, values in zip(runs, per_run(metrics, runs), strict=True):
+            finite = {k: v if math.isfinite(v) else None for k, v in values.items()}
+            record = {"time": now, "step": step, "variant": run.variant, "seed": run.seed}
+            self._file.write(json.dumps({**record, "metrics": finite}) + "\n")
+
+    def commit(self) -> int:
+        """Force everything to disk; return the size in bytes."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return self.path.stat().st_size
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read(path: Path) -> Iterator[Record]:
+    """Yield the records of a series; a torn last line is left out."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.endswith("\n"):
+                yield json.loads(line)
+
+
+def series(path: Path) -> list[tuple[str, int, str, int, float | None]]:
+    """``(variant, seed, key, step, value)`` of every metric: what a resume must reproduce."""
+    return [
+        (record["variant"], record["seed"], key, record["step"], value)
+        for record in read(path)
+        for key, value in record["metrics"].items()
+    ]
+
+
+class CsvSink:
+    """The series as ``metrics_by_step.csv``: variant, seed, metric, step, value."""
+
+    def __init__(self, source: Path) -> None:
+        self.source = source
+
+    def covered(self) -> None:
+        """The table is written once, at the end."""
+
+    def close(self) -> None:
+        """Write the table beside the JSON lines."""
+        with (
+            replacing(self.source.with_name("metrics_by_step.csv")) as path,
+            path.open("w", newline="", encoding="utf-8") as file,
+        ):
+            table = csv.writer(file)
+            table.writerow(["variant", "seed", "metric", "step", "value"])
+            table.writerows(series(self.source))
+
+
+class ConsoleSink:
+    """The newest metrics of the stack, one line at most every few seconds."""
+
+    def __init__(self, source: Path, display: Display, seconds: float = 5.0) -> None:
+        self.source = source
+        self.display = display
+        self.seconds = seconds
+        self._last = time.monotonic()
+
+    def covered(self) -> None:
+        """Print the last record when the last print is long enough ago."""
+        if time.monotonic() - self._last < self.seconds:
+            return
+        self._last = time.monotonic()
+        last = next(iter(reversed(list(read(self.source)))), None)
+        if last is not None:
+            values = ", ".join(f"{k} {v:.4g}" for k, v in last["metrics"].items() if v is not None)
+            self.display.note(f"  step {last['step']} {last['variant']} seed {last['seed']}: {values}")
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+
+class CallbackSink:
+    """Calls a function once lines are safe, at most every few seconds (MLflow's projection)."""
+
+    def __init__(self, send: Callable[[], None], seconds: float = 10.0) -> None:
+        self.send = send
+        self.seconds = seconds
+        self._last = time.monotonic()
+
+    def covered(self) -> None:
+        """Send when the last call is long enough ago."""
+        if time.monotonic() - self._last >= self.seconds:
+            self.send()
+            self._last = time.monotonic()
+
+    def close(self) -> None:
+        """The caller sends the rest when the comparison ends."""
+
+
+def all_covered(sinks: Iterable[Sink]) -> None:
+    """Tell every sink that a checkpoint was written."""
+    for sink in sinks:
+        sink.covered()

@@ -1,0 +1,185 @@
+"""The one training loop: when steps, hooks, evaluation, checkpoints and stopping happen.
+
+What a step *is* belongs to the :class:`~versus.core.learner.Learner`. After ``kill -9`` at any
+moment, the same call gives bitwise the state and the (key, step, value) series of a run that was
+never disturbed, whatever the caller's global random state: a fresh training seeds it from the
+stack's runs, and a checkpoint holds the learner, hooks, counters, that state and the
+size of the metric series, which is cut back to it.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from versus.core import checkpoint, seeding
+from versus.core.errors import CheckpointError, TrainingError
+from versus.core.hooks import Context, Hook, HookSet
+from versus.core.learner import Learner, Metrics
+from versus.core.paths import shown, write_json
+from versus.core.sinks import JsonLines, Sink, all_covered
+
+
+@dataclass
+class Position:
+    """Where training stands.
+
+    Attributes:
+        epoch: current epoch.
+        step: steps done since training began.
+        in_epoch: steps done in the current epoch.
+        finished: whether the last epoch is over.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    in_epoch: int = 0
+    finished: bool = False
+
+
+class Trainer:
+    """Trains one stack in one folder, resuming what is there.
+
+    Args:
+        learner: what trains, in its initial state.
+        folder: working state of this stack: ``metrics.jsonl``, ``checkpoints/``.
+        hooks: observers and interventions.
+        sinks: projections of the metric series.
+        checkpoint_every: steps between checkpoints.
+        log_every: steps between records of the training metrics.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        folder: Path,
+        *,
+        hooks: Sequence[Hook] = (),
+        sinks: Sequence[Sink] = (),
+        checkpoint_every: int = 50,
+        log_every: int = 1,
+    ) -> None:
+        self.learner = learner
+        self.folder = folder
+        self.hooks = HookSet(hooks)
+        self.sinks = sinks
+        self.checkpoint_every = checkpoint_every
+        self.log_every = log_every
+        self.position = Position()
+        self._past_costs: dict[str, Any] = {}
+        self._context = Context(learner)
+
+    def run(self) -> Metrics:
+        """Train to the end, or restore a finished training; return the final evaluation.
+
+        Raises:
+            TrainingError: if every run of the stack has diverged before the end.
+            CheckpointError: if the state cannot be saved, or belongs to other runs.
+        """
+        self._lines = JsonLines(self.folder / "metrics.jsonl")
+        try:
+            with seeding.preserved():
+                self._resume()
+                if not self.position.finished:
+                    self._train()
+                return self.learner.evaluate()
+        except BaseException:
+            self._fire("on_exception")
+            raise
+        finally:
+            self._lines.close()
+
+    def costs(self) -> dict[str, Tensor | float]:
+        """What the stack cost over all attempts."""
+        now = self.learner.costs()
+        return {name: value + self._past_costs.get(name, 0) for name, value in now.items()}
+
+    def _train(self) -> None:
+        self._fire("on_train_start")
+        for epoch in range(self.position.epoch, self.learner.total_epochs):
+            self.position.epoch = epoch
+            if self.position.in_epoch == 0:
+                self._fire("on_epoch_start")
+            for batch in self._remaining_batches(epoch):
+                self._step(batch)
+            self._end_epoch()
+        self._fire("on_train_end")
+        self.position.finished = True
+        self._save()
+        for sink in self.sinks:
+            sink.close()
+
+    def _remaining_batches(self, epoch: int) -> Iterator[Any]:
+        return itertools.islice(self.learner.batches(epoch), self.position.in_epoch, None)
+
+    def _step(self, batch: Any) -> None:
+        self._fire("on_step_start")
+        metrics = self.learner.train_step(batch)
+        self.position.step += 1
+        self.position.in_epoch += 1
+        self._fire("on_step_end", metrics)
+        if self.position.step % self.log_every == 0:
+            self._record({**metrics, **self._context.logged})
+        if not bool(self.learner.active.any()):
+            raise TrainingError(
+                f"all {len(self.learner.runs)} runs of the stack have diverged by step "
+                f"{self.position.step}; choose a smaller step size"
+            )
+        if self.position.step % self.checkpoint_every == 0:
+            self._save()
+
+    def _end_epoch(self) -> None:
+        self._fire("on_epoch_end")
+        metrics = self.learner.evaluate()
+        self._fire("on_evaluate_end", metrics)
+        self._record({**metrics, **self._context.logged})
+        self.position.epoch += 1
+        self.position.in_epoch = 0
+
+    def _fire(self, point: str, metrics: Metrics | None = None) -> None:
+        context = self._context
+        context.epoch, context.step = self.position.epoch, self.position.step
+        context.metrics = metrics or {}
+        context.logged = {}
+        self.hooks.fire(point, context)
+
+    def _record(self, metrics: Metrics) -> None:
+        self._lines.write(self.position.step, self.learner.runs, metrics)
+
+    def _save(self) -> None:
+        self._fire("on_snapshot")
+        size = self._lines.commit()
+        state = {
+            "runs": [list(run) for run in self.learner.runs],
+            "position": vars(self.position),
+            "bytes": size,
+            "learner": self.learner.state_dict(),
+            "hooks": self.hooks.state_dict(),
+            "random": seeding.global_state(),
+            "costs": self.costs(),
+        }
+        checkpoint.save(self.folder / "checkpoints", self.position.step, state)
+        write_json(self.folder / "cursor.json", {"bytes": size})
+        all_covered(self.sinks)
+
+    def _resume(self) -> None:
+        state = checkpoint.load_latest(self.folder / "checkpoints")
+        if state is None:
+            self._lines.truncate(0)
+            seeding.seed_global("trainer", *itertools.chain.from_iterable(self.learner.runs))
+            return
+        members = [list(run) for run in self.learner.runs]
+        if state["runs"] != members:
+            raise CheckpointError(
+                f"{shown(self.folder)}: its checkpoint belongs to {state['runs'][:3]}..., not to "
+                f"{members[:3]}...; remove the folder to train anew"
+            )
+        self.position = Position(**state["position"])
+        self._lines.truncate(state["bytes"])
+        self.learner.load_state_dict(state["learner"])
+        self.hooks.load_state_dict(state["hooks"])
+        seeding.restore_global_state(state["random"])
+        self._past_costs = state["costs"]

@@ -1,0 +1,1 @@
+"""One folder per experiment; see :func:`versus.core.experiment.find`."""

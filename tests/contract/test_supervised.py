@@ -1,0 +1,181 @@
+"""The trainer's contract on a small supervised stack, and its death at every moment."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.contract.contract import LearnerContract, in_child, same
+from tests.contract.supervised import LinearLearner
+from versus.core import checkpoint, sinks
+from versus.core.errors import CheckpointError
+from versus.core.experiment import RunKey
+from versus.core.hooks import Context, Hook
+from versus.core.trainer import Trainer
+
+RUNS = [RunKey(v, s) for v in ("lr=0.1", "lr=0.5", "poisoned") for s in (0, 1)]
+
+
+class TestLinearLearner(LearnerContract):
+    runs = RUNS
+    poisoned = "poisoned"
+
+    def make(self, runs: Sequence[RunKey], folder: Path) -> LinearLearner:
+        # A stack draws dropout once per run; a single run draws from the same place in the series
+        # only without it.
+        stacked = list(runs) == RUNS
+        return LinearLearner(runs, dropout=0.3 if stacked else 0.0)
+
+    def test_divergence_is_masked_and_counted(self, tmp_path: Path) -> None:
+        learner = LinearLearner(RUNS, dropout=0.0)
+        Trainer(learner, tmp_path / "all").run()
+        healthy = LinearLearner(RUNS[:4], dropout=0.0)
+        Trainer(healthy, tmp_path / "healthy").run()
+        assert torch.equal(learner.model.weight[:4], healthy.model.weight)
+        assert learner.active.tolist() == [True] * 4 + [False] * 2
+
+    def overfit(self, folder: Path) -> float:
+        learner = LinearLearner([RunKey("lr=3", 0)], epochs=60, dropout=0.0)
+        start = float(learner.evaluate()["val/distance"])
+        batch = next(iter(learner.batches(0)))
+        for _ in range(400):
+            learner.train_step(batch)
+        return float(learner.evaluate()["val/distance"]) / start
+
+
+def _dying_calls(moment: int) -> dict[str, Callable[..., Any]]:
+    """Replacements of the calls that touch the disk, which kill the process at the n-th of them."""
+    count = 0
+
+    def dying(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count == moment:
+                os._exit(137)
+            return real(*args, **kwargs)
+
+        return call
+
+    return {"fsync": dying(os.fsync), "replace": dying(os.replace), "open": dying(os.open)}
+
+
+def _train_and_die(folder: Path, moment: int) -> None:
+    for name, call in _dying_calls(moment).items():
+        setattr(os, name, call)
+    Trainer(LinearLearner(RUNS), folder, checkpoint_every=4).run()
+    os._exit(0)
+
+
+def test_killed_at_any_disk_access_it_resumes_bitwise(tmp_path: Path) -> None:
+    whole = LinearLearner(RUNS)
+    Trainer(whole, tmp_path / "whole", checkpoint_every=4).run()
+    expected = sinks.series(tmp_path / "whole" / "metrics.jsonl")
+    killed = 0
+    for moment in range(1, 60):
+        folder = tmp_path / str(moment)
+        code = in_child(lambda folder=folder, moment=moment: _train_and_die(folder, moment))  # type: ignore[misc]
+        if code == 0:
+            break
+        killed += 1
+        learner = LinearLearner(RUNS)
+        Trainer(learner, folder, checkpoint_every=4).run()
+        assert same(learner.state_dict(), whole.state_dict())
+        assert sinks.series(folder / "metrics.jsonl") == expected
+    assert killed >= 20
+
+
+def test_torn_checkpoint_falls_back_to_the_one_before(tmp_path: Path) -> None:
+    whole = LinearLearner(RUNS)
+    Trainer(whole, tmp_path, checkpoint_every=4).run()
+    newest = sorted((tmp_path / "checkpoints").glob("*.safetensors"))[-1]
+    newest.write_bytes(newest.read_bytes()[:100])
+    learner = LinearLearner(RUNS)
+    Trainer(learner, tmp_path, checkpoint_every=4).run()
+    assert same(learner.state_dict(), whole.state_dict())
+
+
+def test_checkpoint_of_other_runs_is_refused(tmp_path: Path) -> None:
+    Trainer(LinearLearner(RUNS[:2]), tmp_path).run()
+    with pytest.raises(CheckpointError, match="belongs to"):
+        Trainer(LinearLearner(RUNS[2:4]), tmp_path).run()
+
+
+def test_full_disk_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = checkpoint.save_file, []
+
+    def full(*args: Any, **kwargs: Any) -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise OSError(28, "No space left on device")
+        real(*args, **kwargs)
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(CheckpointError, match="No space left"):
+        Trainer(LinearLearner(RUNS), tmp_path / "a", checkpoint_every=4).run()
+    assert len(list((tmp_path / "a").rglob("*.safetensors"))) == 2
+    resumed = LinearLearner(RUNS)
+    Trainer(resumed, tmp_path / "a", checkpoint_every=4).run()
+    monkeypatch.undo()
+    whole = LinearLearner(RUNS)
+    Trainer(whole, tmp_path / "b", checkpoint_every=4).run()
+    assert same(resumed.state_dict(), whole.state_dict())
+
+
+class Recorder(Hook):
+    """Notes the order of the points."""
+
+    def __init__(self) -> None:
+        self.points: list[str] = []
+
+    def on_train_start(self, context: Context) -> None:
+        self.points.append("train_start")
+
+    def on_epoch_start(self, context: Context) -> None:
+        self.points.append("epoch_start")
+
+    def on_step_end(self, context: Context) -> None:
+        gradient = next(iter(context.learner.modules()["model"].parameters())).grad
+        assert gradient is not None
+        assert gradient.abs().sum() > 0
+        context.log({"hook/gradient_norm": gradient.norm()})
+        self.points.append("step_end")
+
+    def on_evaluate_end(self, context: Context) -> None:
+        self.points.append("evaluate_end")
+        assert "val/distance" in context.metrics
+
+    def on_epoch_end(self, context: Context) -> None:
+        self.points.append("epoch_end")
+
+    def on_train_end(self, context: Context) -> None:
+        self.points.append("train_end")
+
+
+def test_hooks_fire_in_order_and_see_gradients(tmp_path: Path) -> None:
+    recorder = Recorder()
+    Trainer(LinearLearner(RUNS[:2], epochs=2), tmp_path, hooks=[recorder]).run()
+    epoch = ["epoch_start", *["step_end"] * 6, "epoch_end", "evaluate_end"]
+    assert recorder.points == ["train_start", *epoch, *epoch, "train_end"]
+    keys = {key for _, _, key, _, _ in sinks.series(tmp_path / "metrics.jsonl")}
+    assert keys == {"train/loss", "hook/gradient_norm", "val/distance"}
+
+
+class Booster(Hook):
+    """Intervenes: draws from the global generator and keeps the change."""
+
+    intervenes = True
+
+    def on_step_start(self, context: Context) -> None:
+        torch.rand(1)
+
+
+def test_an_intervention_is_not_undone(tmp_path: Path) -> None:
+    plain = LinearLearner(RUNS)
+    Trainer(plain, tmp_path / "a").run()
+    changed = LinearLearner(RUNS)
+    Trainer(changed, tmp_path / "b", hooks=[Booster()]).run()
+    assert not torch.equal(plain.model.weight, changed.model.weight)
