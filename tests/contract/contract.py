@@ -70,7 +70,9 @@ class LearnerContract(ABC):
         """Final relative error on one small batch that the learner can fit, 1 = learnt nothing."""
 
     def train(self, runs: Sequence[RunKey], folder: Path, *hooks: Hook, every: int = 2) -> Trainer:
-        trainer = Trainer(self.make(runs, folder), folder / "run", hooks=hooks, checkpoint_every=every)
+        trainer = Trainer(
+            self.make(runs, folder), folder / "run", hooks=hooks, checkpoint_every=every
+        )
         trainer.run()
         return trainer
 
@@ -141,7 +143,8 @@ class LearnerContract(ABC):
         healthy = [run for run in self.runs if run.variant != self.poisoned]
         with_poison = self.finals(self.runs, tmp_path / "all")
         without = self.finals(healthy, tmp_path / "healthy")
-        assert {run: with_poison[run] for run in healthy} == without
+        for run in healthy:
+            assert with_poison[run] == pytest.approx(without[run], rel=self.tolerance)
         sick = [run for run in self.runs if run.variant == self.poisoned]
         assert all(max(with_poison[run].values()) == float("inf") for run in sick)
 

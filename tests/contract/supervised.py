@@ -70,14 +70,14 @@ class LinearLearner:
             inputs = nn.functional.dropout(inputs, self.dropout)
         before = self.model.weight.detach().clone()
         losses = ((self.model(inputs) - targets) ** 2).mean(1)
-        losses.sum().backward()  # type: ignore[no-untyped-call]
+        losses.sum().backward()
         self.optimizer.step()
         with torch.no_grad():
             self.active &= losses.detach().isfinite()
             scaled = before + self.rates[:, None] * (self.model.weight - before)
             self.model.weight.copy_(torch.where(self.active[:, None], scaled, before))
         self.steps += 1
-        return {"train/loss": losses.detach()}
+        return {"train/loss": losses.detach().nan_to_num(torch.inf)}
 
     def evaluate(self) -> Metrics:
         error = (self.model.weight.detach() - torch.arange(1.0, FEATURES + 1)).norm(dim=1)

@@ -10,7 +10,9 @@ import torch
 
 from tests.contract.contract import LearnerContract, in_child, same
 from tests.contract.supervised import LinearLearner
-from versus.core import checkpoint, sinks
+from safetensors.torch import save_file
+
+from versus.core import sinks
 from versus.core.errors import CheckpointError
 from versus.core.experiment import RunKey
 from versus.core.hooks import Context, Hook
@@ -20,6 +22,8 @@ RUNS = [RunKey(v, s) for v in ("lr=0.1", "lr=0.5", "poisoned") for s in (0, 1)]
 
 
 class TestLinearLearner(LearnerContract):
+    """Two step sizes that work and a target that does not."""
+
     runs = RUNS
     poisoned = "poisoned"
 
@@ -104,16 +108,18 @@ def test_checkpoint_of_other_runs_is_refused(tmp_path: Path) -> None:
         Trainer(LinearLearner(RUNS[2:4]), tmp_path).run()
 
 
-def test_full_disk_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls = checkpoint.save_file, []
+def test_full_disk_leaves_the_last_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
 
     def full(*args: Any, **kwargs: Any) -> None:
         calls.append(1)
         if len(calls) == 3:
             raise OSError(28, "No space left on device")
-        real(*args, **kwargs)
+        save_file(*args, **kwargs)
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr("versus.core.checkpoint.save_file", full)
     with pytest.raises(CheckpointError, match="No space left"):
         Trainer(LinearLearner(RUNS), tmp_path / "a", checkpoint_every=4).run()
     assert len(list((tmp_path / "a").rglob("*.safetensors"))) == 2

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -88,7 +87,9 @@ def _strip(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
         return {"$items": [[k, _strip(v, f"{path}/{k}", tensors)] for k, v in value.items()]}
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise CheckpointError(f"state{path}: neither tensor nor JSON value, received {type(value).__name__}")
+    raise CheckpointError(
+        f"state{path}: neither tensor nor JSON value, received {type(value).__name__}"
+    )
 
 
 def _restore(value: Any, tensors: Mapping[str, Tensor]) -> Any:

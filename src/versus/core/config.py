@@ -1,8 +1,8 @@
 """Strict configuration: frozen models, YAML 1.2, overlays, overrides, all errors at once.
 
 A params file is read by ruamel (YAML 1.2, the reader that DVC uses): PyYAML reads ``1e-3`` as text
-and ``off`` as false. A profile's overlay is merged into it as a JSON merge patch (RFC 7396: ``null``
-removes a key), then come the command line's overrides. Every mistake is reported in one
+and ``off`` as false. A profile's overlay is merged into it as a JSON merge patch (RFC 7396:
+``null`` removes a key), then come the command line's overrides. Every mistake is reported in one
 :class:`ConfigError`, with the key, where it was written, the value received and a remedy.
 """
 
@@ -31,7 +31,9 @@ DOTTED_MAPPINGS = frozenset({"grid"})
 class Section(BaseModel):
     """Base of every configuration model: frozen, no unknown keys, docstrings become help."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+    )
 
 
 S = TypeVar("S", bound=Section)
@@ -57,7 +59,7 @@ def read_yaml(path: Path) -> Tree:
 
 
 def merge(base: Tree, patch: Mapping[str, Any]) -> Tree:
-    """``base`` with ``patch`` applied (RFC 7396): mappings merge, ``None`` removes, others replace."""
+    """``base`` with ``patch`` applied (RFC 7396): mappings merge, ``None`` removes a key."""
     merged = dict(base)
     for key, value in patch.items():
         if value is None:
@@ -138,11 +140,11 @@ def _value(words: list[str], annotation: Any, flag: str) -> Any:
         return True
     if annotation is str and len(words) == 1:
         return words[0]
-    if len(words) == 1 and _takes_list(annotation) and " " in words[0].strip(" []"):
-        words = words[0].strip(" []").replace(",", " ").split()
+    if len(words) == 1 and _takes_list(annotation) and not words[0].startswith("{"):
+        words = words[0].strip("[]").replace(",", " ").split()
     values = [_scalar(word, flag) for word in words]
     if len(values) > 1 or (_takes_list(annotation) and not _takes_scalar(annotation)):
-        return values[0] if len(values) == 1 and isinstance(values[0], list) else values
+        return values
     return values[0]
 
 
@@ -150,7 +152,9 @@ def _scalar(word: str, flag: str) -> Any:
     try:
         return YAML(typ="safe").load(word)
     except YAMLError as error:
-        raise ConfigError(f"{flag} ({COMMAND_LINE}): not readable as YAML, received {word!r}") from error
+        raise ConfigError(
+            f"{flag} ({COMMAND_LINE}): not readable as YAML, received {word!r}"
+        ) from error
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:
@@ -190,9 +194,7 @@ def _annotation(model: Any, dotted: str) -> Any:
 # --- loading and errors -----------------------------------------------------------------------
 
 
-def load(
-    model: type[S], layers: Sequence[tuple[str, Mapping[str, Any]]]
-) -> S:
+def load(model: type[S], layers: Sequence[tuple[str, Mapping[str, Any]]]) -> S:
     """Merge ``(source, tree)`` layers, later ones winning, and validate the result.
 
     Raises:
@@ -221,7 +223,8 @@ def _messages(
         key = _written_key(loc, tree)
         place = f" ({source(key)})" if source(key) else ""
         if problem["type"] == "extra_forbidden":
-            yield f"{key}{place}: unknown key{_suggestion(key, known)}; received {problem['input']!r:.80}"
+            hint = _suggestion(key, known)
+            yield f"{key}{place}: unknown key{hint}; received {problem['input']!r:.80}"
         elif problem["type"] == "missing":
             yield f"{key}{place}: required, but nothing was given"
         else:
@@ -247,8 +250,10 @@ def _suggestion(key: str, known: Sequence[str]) -> str:
     by_leaf = {name.rpartition(".")[2]: name for name in known}
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     if not close:
-        close = [by_leaf[leaf] for leaf in
-                 difflib.get_close_matches(key.rpartition(".")[2], by_leaf, n=1, cutoff=0.6)]
+        close = [
+            by_leaf[leaf]
+            for leaf in difflib.get_close_matches(key.rpartition(".")[2], by_leaf, n=1, cutoff=0.6)
+        ]
     return f"; did you mean {close[0]}?" if close else f"; known here: {_siblings(key, known)}"
 
 

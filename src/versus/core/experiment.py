@@ -7,7 +7,17 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, Self, cast
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    Protocol,
+    Self,
+    cast,
+)
 
 from pydantic import AfterValidator, Field, field_validator
 
@@ -103,9 +113,9 @@ class BaseComparison(Section):
     """``auto`` (CUDA if present), ``cpu`` or ``cuda[:N]``."""
     children: Literal["auto", "run", "variant"] = "auto"
     """MLflow child runs: one per run, one per variant, or ``auto`` (per variant for cheap runs)."""
-    variants: dict[str, dict[str, Any]] = {}
+    variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Arms of the comparison: name -> values that differ, as nested keys."""
-    grid: dict[str, tuple[Any, ...]] = {}
+    grid: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
     """Arms generated as a product: dotted key -> values."""
     compare: Compare = Compare()
     checkpoint: Checkpoint = Checkpoint()
@@ -139,7 +149,9 @@ class BaseComparison(Section):
         if self.device == "auto":
             return "cuda" if present else "cpu"
         if self.device.startswith("cuda") and not present:
-            raise ConfigError(f"device: no CUDA device here, received {self.device!r}; use auto or cpu")
+            raise ConfigError(
+                f"device: no CUDA device here, received {self.device!r}; use auto or cpu"
+            )
         return self.device
 
     def digest(self) -> str:
@@ -191,7 +203,9 @@ class BaseComparison(Section):
             if not wanted or len(arms) == 1:
                 return {}
             names = ", ".join(arm.name for arm in arms[:12])
-            raise ConfigError(f"compare.baseline: no variant or grid value is {wanted!r}; there are {names}")
+            raise ConfigError(
+                f"compare.baseline: no variant or grid value is {wanted!r}; there are {names}"
+            )
         by_choices = {arm.choices: arm.name for arm in arms}
         return {arm.name: by_choices[_replaced(arm.choices, axis, wanted)] for arm in arms}
 
@@ -250,7 +264,7 @@ class Suite(Section):
     """Model URIs that ``versus evaluate`` measures when none is named."""
     metrics: tuple[str, ...] = ()
     """Metrics reported per model: the mean over items."""
-    thresholds: dict[str, float] = {}
+    thresholds: dict[str, float] = Field(default_factory=dict)
     """Metric -> largest acceptable mean; exceeding it fails the evaluation."""
 
 
@@ -322,5 +336,7 @@ def find(name: str) -> Experiment:
         ConfigError: if there is no such experiment.
     """
     if name not in available():
-        raise ConfigError(f"experiment: there is no {name!r}; choose one of {', '.join(available())}")
+        raise ConfigError(
+            f"experiment: there is no {name!r}; choose one of {', '.join(available())}"
+        )
     return cast(Experiment, importlib.import_module(f"versus.experiments.{name}"))

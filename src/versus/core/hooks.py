@@ -91,7 +91,9 @@ class HookSet:
     def __init__(self, hooks: Sequence[Hook]) -> None:
         self.hooks = list(hooks)
         self._at = {
-            point: [hook for hook in hooks if getattr(type(hook), point) is not getattr(Hook, point)]
+            point: [
+                hook for hook in hooks if getattr(type(hook), point) is not getattr(Hook, point)
+            ]
             for point in POINTS
         }
 

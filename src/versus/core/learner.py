@@ -10,7 +10,10 @@ from torch.optim import Optimizer
 from versus.core.experiment import RunKey
 
 Metrics = Mapping[str, Tensor | float]
-"""Metric name (``group/name``) -> a scalar, or one entry per run of the stack. Detached."""
+"""Metric name (``group/name``) -> a scalar, or one entry per run of the stack. Detached.
+
+Infinity says that the run has diverged; NaN that it has no such metric, which is then left out.
+"""
 
 
 class Learner(Protocol):
@@ -20,18 +23,23 @@ class Learner(Protocol):
     hooks, evaluation, checkpoints and stopping. Gradients are zeroed at the *start* of a step, so
     that hooks see them at its end. Every trained tensor lives in a module or in ``state_dict``; a
     constructor draws nothing from a global generator.
-
-    Attributes:
-        runs: identity of each slice, in the order of every metric vector.
-        active: one boolean per run; a diverged or finished run is masked, the others go on.
-        total_epochs: an epoch is one pass of ``batches``.
-        total_steps: steps of the whole training for progress displays, ``None`` if unknown.
     """
 
-    runs: Sequence[RunKey]
-    active: Tensor
-    total_epochs: int
-    total_steps: int | None
+    @property
+    def runs(self) -> Sequence[RunKey]:
+        """Identity of each slice, in the order of every metric vector."""
+
+    @property
+    def active(self) -> Tensor:
+        """One boolean per run; a diverged or finished run is masked, the others go on."""
+
+    @property
+    def total_epochs(self) -> int:
+        """Epochs to train; an epoch is one pass of ``batches``."""
+
+    @property
+    def total_steps(self) -> int | None:
+        """Steps of the whole training for progress displays, ``None`` if unknown."""
 
     def modules(self) -> Mapping[str, Module]:
         """Modules by name, for hooks."""

@@ -40,7 +40,9 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
+        )
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -89,4 +91,6 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError as error:
         raise DataError(f"{shown(path)}: no such file; run the stage that writes it") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"{shown(path)}: not readable as JSON ({error}); remove it and run again") from error
+        raise DataError(
+            f"{shown(path)}: not readable as JSON ({error}); remove it and run again"
+        ) from error

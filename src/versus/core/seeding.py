@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+# Third-party code draws from NumPy's legacy generator, so its state is kept and seeded as well.
+# ruff: noqa: NPY002
+
 
 def derive(*parts: int | str) -> int:
     """A 63-bit seed that depends on every part and on their order.
@@ -26,10 +29,11 @@ def generator(*parts: int | str, device: str = "cpu") -> torch.Generator:
 
 def global_state() -> dict[str, Any]:
     """State of Python's, NumPy's and torch's global generators: tensors and JSON values."""
-    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+    numpy: dict[str, Any] = dict(np.random.get_state(legacy=False))
+    keys = torch.from_numpy(numpy["state"]["key"].astype(np.int64))
     state: dict[str, Any] = {
         "python": random.getstate(),
-        "numpy": (name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached),
+        "numpy": {**numpy, "state": {"key": keys, "pos": numpy["state"]["pos"]}},
         "torch": torch.get_rng_state(),
     }
     if torch.cuda.is_available():
@@ -40,8 +44,9 @@ def global_state() -> dict[str, Any]:
 def restore_global_state(state: dict[str, Any]) -> None:
     """Put back what :func:`global_state` returned."""
     random.setstate(state["python"])
-    name, keys, position, has_gauss, cached = state["numpy"]
-    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
+    numpy = state["numpy"]
+    keys = numpy["state"]["key"].numpy().astype(np.uint32)
+    np.random.set_state({**numpy, "state": {"key": keys, "pos": numpy["state"]["pos"]}})
     torch.set_rng_state(state["torch"])
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(state["cuda"])

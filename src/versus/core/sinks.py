@@ -1,7 +1,8 @@
 """Where training metrics go. The JSON lines are the truth; every other sink is a projection.
 
 Each record is one line ``{"time": ms, "step": n, "variant": v, "seed": s, "metrics": {...}}``.
-A value that is not finite is written as ``null``. Times do not count when two series are compared.
+An infinite value (the run has diverged) is written as ``null``. Times do not count when two
+series are compared.
 """
 
 import csv
@@ -27,18 +28,22 @@ Record = dict[str, Any]
 
 
 def per_run(metrics: Metrics, runs: Sequence[RunKey]) -> list[dict[str, float]]:
-    """Split metrics of a stack into one mapping per run; scalars go to all.
+    """Split metrics of a stack into one mapping per run; scalars go to all, NaN to none.
 
     Raises:
         ValueError: if a vector's length is not the number of runs.
     """
     split: list[dict[str, float]] = [{} for _ in runs]
     for name, value in metrics.items():
-        entries = value.detach().reshape(-1).tolist() if isinstance(value, Tensor) else [value]
+        entries = (
+            value.detach().reshape(-1).tolist() if isinstance(value, Tensor) else [float(value)]
+        )
         if len(entries) not in (1, len(runs)):
             raise ValueError(f"metric {name}: {len(entries)} entries for {len(runs)} runs")
         for index, mapping in enumerate(split):
-            mapping[name] = entries[index % len(entries)]
+            entry = entries[index % len(entries)]
+            if not math.isnan(entry):
+                mapping[name] = entry
     return split
 
 
@@ -69,8 +74,8 @@ class JsonLines:
         held = self.path.stat().st_size
         if held < size:
             raise DataError(
-                f"{shown(self.path)}: holds {held} bytes where the checkpoint covers {size}; it was "
-                "cut by hand; remove its folder to train anew"
+                f"{shown(self.path)}: holds {held} bytes where the checkpoint covers {size}; it "
+                "was cut by hand; remove its folder to train anew"
             )
         self._file.truncate(size)
 
@@ -78,7 +83,7 @@ class JsonLines:
         """Append one record per run."""
         now = time.time_ns() // 1_000_000
         for run, values in zip(runs, per_run(metrics, runs), strict=True):
-            finite = {k: v if math.isfinite(v) else None for k, v in values.items()}
+            finite = {k: None if math.isinf(v) else v for k, v in values.items()}
             record = {"time": now, "step": step, "variant": run.variant, "seed": run.seed}
             self._file.write(json.dumps({**record, "metrics": finite}) + "\n")
 
@@ -147,7 +152,9 @@ class ConsoleSink:
         last = next(iter(reversed(list(read(self.source)))), None)
         if last is not None:
             values = ", ".join(f"{k} {v:.4g}" for k, v in last["metrics"].items() if v is not None)
-            self.display.note(f"  step {last['step']} {last['variant']} seed {last['seed']}: {values}")
+            self.display.note(
+                f"  step {last['step']} {last['variant']} seed {last['seed']}: {values}"
+            )
 
     def close(self) -> None:
         """Nothing is held back."""

@@ -169,7 +169,8 @@ class Trainer:
         state = checkpoint.load_latest(self.folder / "checkpoints")
         if state is None:
             self._lines.truncate(0)
-            seeding.seed_global("trainer", *itertools.chain.from_iterable(self.learner.runs))
+            names = (part for run in self.learner.runs for part in run)
+            seeding.seed_global("trainer", *names)
             return
         members = [list(run) for run in self.learner.runs]
         if state["runs"] != members:

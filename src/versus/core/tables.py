@@ -1,0 +1,31 @@
+"""Tables on disk: CSV with every bit of its numbers, whole or not at all."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from versus.core.errors import DataError
+from versus.core.paths import replacing, shown
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a CSV with every bit of its numbers."""
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a CSV that :func:`write_table` wrote.
+
+    Raises:
+        DataError: if it is missing, torn or lacks ``variant``.
+    """
+    try:
+        table = pd.read_csv(path, float_precision="round_trip", keep_default_na=True)
+    except FileNotFoundError as error:
+        raise DataError(f"{shown(path)}: no such file; train the comparison first") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{shown(path)}: not readable as a table ({error}); train again") from error
+    if "variant" not in table.columns:
+        raise DataError(f"{shown(path)}: lacks the column variant; received {list(table)[:8]}")
+    return table

@@ -1,0 +1,36 @@
+"""Memory-update rules (Delta, Omega, OmegaRidge, RLS) on streams of key-value pairs.
+
+`reg` is decay in Delta and Omega (the memory is scaled by 1 - lr*reg per token) and ridge in
+OmegaRidge and RLS. Omega is ATLAS's rule: gradient steps on a window. OmegaRidge is what the seed
+document calls Omega: ridge regression solved anew on the window.
+"""
+
+from versus.experiments.memory.config import ALIASES, Comparison
+from versus.experiments.memory.data import stages
+from versus.experiments.memory.evaluate import evaluate, predictor
+from versus.experiments.memory.learner import build, models, stacks
+from versus.experiments.memory.outputs import (
+    notes,
+    outputs,
+    plots,
+    plots_of_csv,
+    primary_metrics,
+)
+from versus.experiments.memory.tuning import tune
+
+__all__ = [
+    "ALIASES",
+    "Comparison",
+    "build",
+    "evaluate",
+    "models",
+    "notes",
+    "outputs",
+    "plots",
+    "plots_of_csv",
+    "predictor",
+    "primary_metrics",
+    "stacks",
+    "stages",
+    "tune",
+]

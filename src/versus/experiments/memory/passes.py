@@ -1,0 +1,159 @@
+"""One pass over one stream: all variants of a stack, all seeds, chunk by chunk."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from versus.experiments.memory.config import Comparison, Task
+from versus.experiments.memory.data import read_stream
+from versus.experiments.memory.engine import Group, groups_of
+from versus.experiments.memory.rules import RULES, RuleSettings
+
+
+class StreamPass:
+    """The groups that learn one stream in one key dimension.
+
+    Run vectors have one entry per (variant, seed), variants first.
+
+    Args:
+        configs: every variant of the stack; groups are formed from all of them.
+        variants: those to compute; their numbers do not depend on which others are.
+        seeds: S seeds, learnt at once.
+        data: folder of the data stage.
+        stream: name of the stream.
+        dim: key dimension.
+    """
+
+    def __init__(
+        self,
+        configs: Mapping[str, Comparison],
+        variants: Sequence[str],
+        seeds: Sequence[int],
+        data: Path,
+        stream: str,
+        dim: int,
+    ) -> None:
+        settings = next(iter(configs.values()))
+        self.stream, self.dim, self.seeds = stream, dim, seeds
+        self.rules = {variant: configs[variant].rule_on(variant, stream) for variant in variants}
+        dtype = getattr(torch, settings.train.dtype)
+        device = torch.device(settings.torch_device())
+        self.keys, self.values = read_stream(data, stream, dim, seeds, dtype, device)
+        self.sizes = settings.data.mem_size
+        everyone = [config.rule_on(variant, stream) for variant, config in configs.items()]
+        wanted = set(self.rules.values())
+        groups = groups_of(everyone, self.sizes, self.values, dim)
+        self.groups = [group for group in groups if wanted & set(group.settings)]
+        self.optima = self._optima(settings) if settings.train.regret else {}
+        self._columns = {
+            (rule, rows): (group, column)
+            for group in self.groups
+            for column, rule in enumerate(group.settings)
+            for rows in group.mem_sizes
+        }
+
+    def _optima(self, settings: Comparison) -> dict[int, Group]:
+        """Window -> the best linear estimator on that window; 0 = on all pairs seen.
+
+        Maps have standard normal entries, so the posterior mean is the ridge solution with the
+        noise variance as ridge. A stream that has no map has no such optimum.
+        """
+        stream = settings.data.streams[self.stream]
+        if stream.score != "nmse":
+            return {}
+        ridge = max(stream.noise**2, 1e-6)
+        windows = sorted({_window(rule) for rule in self.rules.values()} - {0})
+        rules = {w: RuleSettings("OmegaRidge", window=w, reg=ridge) for w in windows}
+        rules[0] = RuleSettings("RLS", window=self.keys.shape[1], reg=ridge)
+        return {
+            window: groups_of([rule], self.sizes, self.values, self.dim)[0]
+            for window, rule in rules.items()
+        }
+
+    def write(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """Write tokens ``start`` to ``stop``; return NMSE and seconds as run vectors.
+
+        Runs that share a slice are each charged what the slice took.
+        """
+        keys, values = self.keys[:, start:stop], self.values[:, start:stop]
+        nmse: dict[Group, Tensor] = {}
+        seconds: dict[Group, Tensor] = {}
+        for group in (*self.groups, *self.optima.values()):
+            nmse[group], elapsed = group.write(keys, values)
+            each = elapsed / (len(self.seeds) * len(group.settings))
+            seconds[group] = torch.full_like(nmse[group], each)
+        largest = max(self.sizes)
+        return self.gather(nmse.__getitem__, largest), self.gather(seconds.__getitem__, largest)
+
+    def mark_half(self, steps: int) -> None:
+        """Half of a task of ``steps`` tokens is done."""
+        for group in (*self.groups, *self.optima.values()):
+            group.mark_half(steps)
+
+    def measure(self, task: Task) -> dict[str, Tensor]:
+        """Metrics of a task that ends now, as run vectors."""
+        measured = {
+            group: group.measure(task, self.keys, self.values)
+            for group in self.groups
+            if task.mem_size in group.mem_sizes
+        }
+        names = dict.fromkeys(name for metrics in measured.values() for name in metrics)
+        nothing = torch.full((len(self.seeds), 1), torch.nan, dtype=torch.float64)
+
+        def metric(name: str) -> Tensor:
+            return self.gather(
+                lambda group: measured[group].get(name, nothing.expand(-1, len(group.settings))),
+                task.mem_size,
+            )
+
+        metrics = {name: metric(name) for name in names}
+        return {**metrics, **self._regrets(task, metrics["nmse"])}
+
+    def _regrets(self, task: Task, nmse: Tensor) -> dict[str, Tensor]:
+        """Excess NMSE over the optimum on all pairs, and on the rule's own window (else NaN)."""
+        if not self.optima:
+            return {}
+        best = {
+            window: group.measure(task, self.keys, self.values)["nmse"][:, 0].cpu()
+            for window, group in self.optima.items()
+        }
+        nothing = torch.full_like(best[0], torch.nan)
+        windows = [_window(rule) for rule in self.rules.values()]
+        return {
+            "regret_rls": nmse - best[0].repeat(len(windows)),
+            "regret_window": nmse - torch.cat([best[w] if w else nothing for w in windows]),
+        }
+
+    def diverged(self) -> Tensor:
+        """Which runs have diverged on this stream."""
+        return self.gather(lambda group: group.diverged, max(self.sizes)).bool()
+
+    def memories(self) -> Tensor:
+        """Present memories, (variants, S, rows, dim)."""
+        rows = max(self.sizes)
+        found = [self._columns[rule, rows] for rule in self.rules.values()]
+        return torch.stack([group.memory(rows)[:, column] for group, column in found]).cpu()
+
+    def gather(self, value: Callable[[Group], Tensor], rows: int) -> Tensor:
+        """One entry per run from ``value(group)`` (S, R)."""
+        found = [self._columns[rule, rows] for rule in self.rules.values()]
+        return torch.cat([value(group)[:, column].double().cpu() for group, column in found])
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of every group."""
+        groups = (*self.groups, *self.optima.values())
+        return {"stream": self.stream, "dim": self.dim, "groups": [g.state_dict() for g in groups]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        groups = (*self.groups, *self.optima.values())
+        for group, saved in zip(groups, state["groups"], strict=True):
+            group.load_state_dict(saved)
+
+
+def _window(rule: RuleSettings) -> int:
+    """The rule's window, 0 where it has none."""
+    return 0 if "window" in RULES[rule.updater].ignores else rule.window
