@@ -36,6 +36,7 @@ ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 endif
 
 setup: $(STAMP)
+	@:
 
 $(STAMP): requirements.lock pyproject.toml
 	@command -v git >/dev/null || { echo "setup: git is missing; install it"; exit 1; }
@@ -72,7 +73,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --collect-only -q -p no:cacheprovider >/dev/null
+	@out=$$($(BIN)/python -m pytest --collect-only -q -p no:cacheprovider) || { echo "$$out"; exit 1; }
 
 test: check
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m "not slow" -n $(JOBS)

@@ -1,17 +1,17 @@
 """The trainer's contract on a small supervised stack, and its death at every moment."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-
-from tests.contract.contract import LearnerContract, in_child, same
-from tests.contract.supervised import LinearLearner
 from safetensors.torch import save_file
 
+from tests.contract.contract import LearnerContract, in_child, same
+from tests.contract.faults import dying_calls
+from tests.contract.supervised import LinearLearner
 from versus.core import sinks
 from versus.core.errors import CheckpointError
 from versus.core.experiment import RunKey
@@ -50,25 +50,8 @@ class TestLinearLearner(LearnerContract):
         return float(learner.evaluate()["val/distance"]) / start
 
 
-def _dying_calls(moment: int) -> dict[str, Callable[..., Any]]:
-    """Replacements of the calls that touch the disk, which kill the process at the n-th of them."""
-    count = 0
-
-    def dying(real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            nonlocal count
-            count += 1
-            if count == moment:
-                os._exit(137)
-            return real(*args, **kwargs)
-
-        return call
-
-    return {"fsync": dying(os.fsync), "replace": dying(os.replace), "open": dying(os.open)}
-
-
 def _train_and_die(folder: Path, moment: int) -> None:
-    for name, call in _dying_calls(moment).items():
+    for name, call in dying_calls(moment).items():
         setattr(os, name, call)
     Trainer(LinearLearner(RUNS), folder, checkpoint_every=4).run()
     os._exit(0)

@@ -265,7 +265,7 @@ def _siblings(key: str, known: Sequence[str]) -> str:
 
 def _source(key: str, layers: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     """Name of the last layer that wrote ``key`` or something below or above it."""
-    for name, tree in reversed(layers):
+    for name, tree in layers[::-1]:
         for written, _ in leaves(tree):
             if written == key or written.startswith(f"{key}.") or key.startswith(f"{written}."):
                 return name

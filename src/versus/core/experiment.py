@@ -111,6 +111,8 @@ class BaseComparison(Section):
     """Test seeds: a count, or a list. Every variant runs on every seed."""
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """``auto`` (CUDA if present), ``cpu`` or ``cuda[:N]``."""
+    threads: int = Field(1, ge=1)
+    """CPU threads of torch. Results are equal to the bit for equal counts."""
     children: Literal["auto", "run", "variant"] = "auto"
     """MLflow child runs: one per run, one per variant, or ``auto`` (per variant for cheap runs)."""
     variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -137,22 +139,25 @@ class BaseComparison(Section):
         """The test seeds, in order."""
         return cast(tuple[int, ...], self.seeds)
 
-    def torch_device(self) -> str:
-        """The device as torch names it.
+    def use_torch(self) -> "torch.device":
+        """Set torch's number of threads and return the device.
 
         Raises:
-            ConfigError: if it is not there.
+            ConfigError: if there is no such device.
         """
         import torch
 
-        present = torch.cuda.is_available()
+        torch.set_num_threads(self.threads)
+        count = torch.cuda.device_count()
         if self.device == "auto":
-            return "cuda" if present else "cpu"
-        if self.device.startswith("cuda") and not present:
+            return torch.device("cuda" if count else "cpu")
+        device = torch.device(self.device)
+        if device.type == "cuda" and (device.index or 0) >= count:
             raise ConfigError(
-                f"device: no CUDA device here, received {self.device!r}; use auto or cpu"
+                f"device: no such CUDA device here ({count} present), received {self.device!r}; "
+                "use auto or cpu"
             )
-        return self.device
+        return device
 
     def digest(self) -> str:
         """Identity of the training that this comparison asks for."""
@@ -193,15 +198,17 @@ class BaseComparison(Section):
     def baselines(self) -> dict[str, str]:
         """Variant -> the variant that differs from it only by being the baseline.
 
+        Where no baseline is named, every variant is its own, and nothing is compared.
+
         Raises:
             ConfigError: if ``compare.baseline`` names neither a variant nor a grid value.
         """
         arms = self.arms()
         wanted = self.compare.baseline
         axis = next((k for arm in arms for k, v in arm.choices if str(v) == wanted), None)
+        if not wanted or (axis is None and len(arms) == 1):
+            return {arm.name: arm.name for arm in arms}
         if axis is None:
-            if not wanted or len(arms) == 1:
-                return {}
             names = ", ".join(arm.name for arm in arms[:12])
             raise ConfigError(
                 f"compare.baseline: no variant or grid value is {wanted!r}; there are {names}"
@@ -309,6 +316,12 @@ class Experiment(Protocol):
         self, comparison: Any, metrics: "pd.DataFrame", cost: "pd.DataFrame", places: "Places"
     ) -> None:
         """Write files of the experiment's own into the results folder."""
+
+    def example(self, part: ModelPart) -> "dict[str, np.ndarray[Any, Any]]":
+        """Inputs that the predictor accepts, from which the model's signature is made."""
+
+    def describe_run(self, results: Path) -> str:
+        """What to print when the comparison is one single run."""
 
     def plots(self, comparison: Any, results: Path) -> list[Path]:
         """Draw the pictures of a finished comparison."""

@@ -12,11 +12,14 @@ from versus.core.errors import DataError
 
 
 def project_root() -> Path:
-    """The checkout that this package was installed from, else the current directory.
+    """Where ``params/``, ``runs/``, ``results/`` and ``mlflow.db`` lie.
 
-    An editable install (what ``make setup`` does) lies in ``<root>/src/versus``; the mark of a
-    root is its ``MLproject``. Only a package without a checkout falls back to the working folder.
+    ``VERSUS_ROOT`` where set; else the checkout that this package was installed from: an editable
+    install (what ``make setup`` does) lies in ``<root>/src/versus``, and the mark of a root is its
+    ``MLproject``. Only a package without a checkout falls back to the working folder.
     """
+    if named := os.environ.get("VERSUS_ROOT"):
+        return Path(named).resolve()
     checkout = Path(__file__).resolve().parents[3]
     return checkout if (checkout / "MLproject").is_file() else Path.cwd()
 

@@ -73,19 +73,27 @@ def locked(folder: Path) -> Iterator[None]:
         ConfigError: if another process holds it.
         DataError: if the folder cannot be written.
     """
+    lock = FileLock(folder / "lock", timeout=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / "lock", timeout=0):
-            yield
+        lock.acquire()
     except Timeout as error:
         raise ConfigError(
             f"{shown(folder)}: another process is working in this folder; wait for it, or give "
             "this one a folder of its own with --out"
         ) from error
-    except PermissionError as error:
-        raise DataError(
-            f"{shown(folder)}: not writable; choose another folder with --out"
-        ) from error
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _unusable(folder: Path, error: OSError) -> DataError:
+    return DataError(
+        f"{shown(folder)}: not usable ({error.strerror}); choose another folder with --out"
+    )
 
 
 # --- data -----------------------------------------------------------------------------------------
@@ -102,14 +110,12 @@ def prepare(experiment: Experiment, comparison: BaseComparison, folder: Path) ->
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.parent / f".{folder.name}.lock"):
-            if not (folder / MANIFEST).exists():
-                _generate(experiment, comparison, folder)
-            return verify(experiment, comparison, folder)
-    except PermissionError as error:
-        raise DataError(
-            f"{shown(folder)}: not writable; choose another folder with --out"
-        ) from error
+    except OSError as error:
+        raise _unusable(folder.parent, error) from error
+    with FileLock(folder.parent / f".{folder.name}.lock"):
+        if not (folder / MANIFEST).exists():
+            _generate(experiment, comparison, folder)
+        return verify(experiment, comparison, folder)
 
 
 def _generate(experiment: Experiment, comparison: BaseComparison, folder: Path) -> None:

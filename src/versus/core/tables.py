@@ -21,7 +21,7 @@ def read_table(path: Path) -> pd.DataFrame:
         DataError: if it is missing, torn or lacks ``variant``.
     """
     try:
-        table = pd.read_csv(path, float_precision="round_trip", keep_default_na=True)
+        table = pd.read_csv(path)
     except FileNotFoundError as error:
         raise DataError(f"{shown(path)}: no such file; train the comparison first") from error
     except (OSError, ValueError) as error:

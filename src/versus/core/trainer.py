@@ -94,8 +94,10 @@ class Trainer:
 
     def costs(self) -> dict[str, Tensor | float]:
         """What the stack cost over all attempts."""
-        now = self.learner.costs()
-        return {name: value + self._past_costs.get(name, 0) for name, value in now.items()}
+        total = dict(self._past_costs)
+        for name, value in self.learner.costs().items():
+            total[name] = total.get(name, 0) + value
+        return total
 
     def _train(self) -> None:
         self._fire("on_train_start")

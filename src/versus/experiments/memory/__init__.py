@@ -7,7 +7,7 @@ document calls Omega: ridge regression solved anew on the window.
 
 from versus.experiments.memory.config import ALIASES, Comparison
 from versus.experiments.memory.data import stages
-from versus.experiments.memory.evaluate import evaluate, predictor
+from versus.experiments.memory.evaluate import evaluate, example, predictor
 from versus.experiments.memory.learner import build, models, stacks
 from versus.experiments.memory.outputs import (
     notes,
@@ -16,13 +16,16 @@ from versus.experiments.memory.outputs import (
     plots_of_csv,
     primary_metrics,
 )
+from versus.experiments.memory.results import describe_run
 from versus.experiments.memory.tuning import tune
 
 __all__ = [
     "ALIASES",
     "Comparison",
     "build",
+    "describe_run",
     "evaluate",
+    "example",
     "models",
     "notes",
     "outputs",

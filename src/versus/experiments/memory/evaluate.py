@@ -84,6 +84,13 @@ def predictor(part: ModelPart) -> Predictor:
     return predict
 
 
+def example(part: ModelPart) -> dict[str, NDArray[Any]]:
+    """Two pairs and a query of the model's sizes."""
+    rows, dim = next(iter(part.weights.values())).shape
+    keys = np.eye(2, dim, dtype=np.float32)
+    return {"write_key": keys, "write_value": np.ones((2, rows), np.float32), "query": keys[:1]}
+
+
 def _matrix(inputs: Arrays, name: str) -> torch.Tensor:
     if name not in inputs:
         raise DataError(f"{name}: missing; a memory takes write_key, write_value and query")

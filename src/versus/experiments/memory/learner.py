@@ -59,6 +59,7 @@ class MemoryLearner:
         self.variants = [only] if only else list(self.configs)
         self.runs = [RunKey(v, s) for v in self.variants for s in self.seeds]
         self.settings: Comparison = stack[0].config
+        self.device = self.settings.use_torch()
         self.tasks: dict[tuple[str, int], list[Task]] = {}
         for task in self.settings.data.tasks():
             self.tasks.setdefault((task.stream, task.dim), []).append(task)
@@ -156,7 +157,9 @@ class MemoryLearner:
         return ModelPart(model_name(config.model.updater), weights, about)
 
     def _begin(self, stream: str, dim: int) -> StreamPass:
-        return StreamPass(self.configs, self.variants, self.seeds, self.data, stream, dim)
+        return StreamPass(
+            self.configs, self.variants, self.seeds, self.data, stream, dim, self.device
+        )
 
     def _current(self) -> StreamPass:
         if self._pass is None:

@@ -25,6 +25,7 @@ class StreamPass:
         data: folder of the data stage.
         stream: name of the stream.
         dim: key dimension.
+        device: where to compute.
     """
 
     def __init__(
@@ -35,12 +36,12 @@ class StreamPass:
         data: Path,
         stream: str,
         dim: int,
+        device: torch.device,
     ) -> None:
         settings = next(iter(configs.values()))
         self.stream, self.dim, self.seeds = stream, dim, seeds
         self.rules = {variant: configs[variant].rule_on(variant, stream) for variant in variants}
         dtype = getattr(torch, settings.train.dtype)
-        device = torch.device(settings.torch_device())
         self.keys, self.values = read_stream(data, stream, dim, seeds, dtype, device)
         self.sizes = settings.data.mem_size
         everyone = [config.rule_on(variant, stream) for variant, config in configs.items()]

@@ -86,12 +86,13 @@ def _choose(
 
 
 def _edges(choices: Sequence[dict[str, Any]], best: int) -> list[str]:
-    """Keys whose best value is the smallest or largest offered, all else equal."""
+    """Keys whose best value is the smallest or largest offered, all else equal; 0 has no beyond."""
     chosen = choices[best]
     edges = []
     for key in chosen:
         others = {k: v for k, v in chosen.items() if k != key}
         offered = {c[key] for c in choices if {k: v for k, v in c.items() if k != key} == others}
-        if len(offered) > 2 and chosen[key] in (min(offered), max(offered)):
+        at_end = chosen[key] in (min(offered), max(offered))
+        if len(offered) > 2 and at_end and chosen[key] != 0:
             edges.append(key)
     return edges

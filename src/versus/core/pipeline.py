@@ -1,0 +1,399 @@
+"""From prepared data to a verdict: train, compare, evaluate, and send to MLflow."""
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from safetensors.torch import load_file, save_file
+
+import versus
+from versus.core import comparison as statistics
+from versus.core import config as configs
+from versus.core.display import Display
+from versus.core.errors import DataError, VerificationError, VersusError
+from versus.core.experiment import BaseComparison, Experiment, ModelPart, RunConfig, Suite
+from versus.core.learner import Learner
+from versus.core.paths import read_json, replacing, shown, write_json, write_text
+from versus.core.sinks import CallbackSink, ConsoleSink, CsvSink, Sink, per_run
+from versus.core.stages import Places, code_digest, locked, verify
+from versus.core.tables import read_table, write_table
+from versus.core.trainer import Trainer
+from versus.core.verdict import write as write_verdict
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Tables:
+    """Final metrics and costs, one row per (variant, seed), and the models per variant."""
+
+    metrics: pd.DataFrame
+    cost: pd.DataFrame
+    models: dict[str, ModelPart]
+
+
+# --- training -------------------------------------------------------------------------------------
+
+
+def train(
+    experiment: Experiment,
+    comparison: BaseComparison,
+    places: Places,
+    display: Display,
+    send: Callable[[], None] | None = None,
+) -> None:
+    """Train every run of the comparison and write its tables and models.
+
+    A comparison that was interrupted continues; one that is finished is only published again.
+    ``send`` projects the work folder to MLflow; it is called as training goes and at the end.
+
+    Raises:
+        VersusError: see the errors of data, config, checkpoints and training.
+    """
+    with locked(places.work), locked(places.results):
+        digest = verify(experiment, comparison, places.data)
+        if _start(experiment, comparison, places, digest):
+            display.note("already trained: the results are written again from what is there")
+        for note in experiment.notes(comparison):
+            display.note(note)
+        with _status(places.work, send):
+            settled = experiment.tune(comparison, places.data, places.work / "tune", display)
+            tables = _train_all(experiment, settled, places, display, send)
+            publish(experiment, settled, tables, places, digest)
+
+
+def _start(
+    experiment: Experiment, comparison: BaseComparison, places: Places, data_digest: str
+) -> bool:
+    """Describe the comparison in its work folder; state made by other code or data is dropped.
+
+    Returns:
+        Whether the training was finished before.
+    """
+    identity = {"code": code_digest(comparison.experiment), "data": data_digest}
+    path = places.work / "identity.json"
+    known = read_json(path) if path.is_file() else None
+    if known != identity:
+        if known is not None:
+            logger.warning("%s: code or data have changed; training anew", shown(places.work))
+            path.unlink()
+        _clear(places.work)
+        write_json(path, identity)
+    status = places.work / "status.json"
+    finished = status.is_file() and read_json(status)["state"] == "finished"
+    write_json(
+        places.work / "comparison.json", describe(experiment, comparison, places, data_digest)
+    )
+    return finished
+
+
+def _clear(work: Path) -> None:
+    """Remove training state; a kill in the middle leaves no identity, so it is done again."""
+    for path in work.iterdir():
+        if path.is_dir() and path.name != "results":
+            shutil.rmtree(path)
+        elif path.is_file() and path.name != "lock":
+            path.unlink()
+
+
+def describe(
+    experiment: Experiment, comparison: BaseComparison, places: Places, data_digest: str
+) -> dict[str, Any]:
+    """What MLflow is told of the comparison (``comparison.json`` of the work folder)."""
+    runs = comparison.expand()
+    stacked = any(len(stack) > 1 for stack in experiment.stacks(runs))
+    per_variant = "variant" if stacked else "run"
+    return {
+        "experiment": comparison.experiment,
+        "name": f"{comparison.experiment} {places.profile}",
+        "digest": comparison.digest(),
+        "profile": places.profile,
+        "tags": {"versus.version": versus.__version__},
+        "params": _flat(comparison, {"variants", "tuned"}),
+        "variants": {arm.name: _flat_tree(arm.overrides) for arm in comparison.arms()},
+        "children": per_variant if comparison.children == "auto" else comparison.children,
+        "data": {
+            "name": f"{comparison.experiment}-{places.profile}",
+            "digest": data_digest,
+            "source": shown(places.data),
+        },
+        "results": os.path.relpath(places.results, places.work),
+        "primary": list(primary_metrics(experiment, comparison)),
+        # A grid is exploration: its models stay in the results folder.
+        "register": not any(len(v) > 1 for k, v in comparison.grid.items() if _is_number(v[0])),
+    }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def _flat(comparison: BaseComparison, exclude: set[str]) -> dict[str, Any]:
+    return _flat_tree(comparison.model_dump(mode="json", exclude=exclude))
+
+
+def _flat_tree(tree: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in configs.leaves(tree) if value != {}}
+
+
+@contextmanager
+def _status(work: Path, send: Callable[[], None] | None) -> Iterator[None]:
+    """Keep ``status.json`` truthful whatever happens inside, short of ``kill -9``."""
+
+    def set_state(state: str, message: str = "") -> None:
+        write_json(work / "status.json", {"state": state, "message": message})
+
+    set_state("running")
+    if send is not None:
+        send()
+    try:
+        yield
+    except KeyboardInterrupt:
+        set_state("interrupted", "stopped by the user")
+        raise
+    except VersusError as error:
+        set_state("failed", str(error))
+        raise
+    else:
+        set_state("finished")
+    finally:
+        if send is not None:
+            send()
+
+
+def _train_all(
+    experiment: Experiment,
+    comparison: BaseComparison,
+    places: Places,
+    display: Display,
+    send: Callable[[], None] | None,
+) -> Tables:
+    stacks = experiment.stacks(comparison.expand())
+    parts = []
+    for number, stack in enumerate(stacks):
+        folder = places.work / "stacks" / f"{number:04d}"
+        sinks = _sinks(comparison, folder, display, send)
+        label = f"training {number + 1} of {len(stacks)}"
+        parts.append(train_stack(experiment, stack, places.data, folder, display, label, sinks))
+    return Tables(
+        pd.concat([part.metrics for part in parts], ignore_index=True),
+        pd.concat([part.cost for part in parts], ignore_index=True),
+        {name: model for part in parts for name, model in part.models.items()},
+    )
+
+
+def _sinks(
+    comparison: BaseComparison, folder: Path, display: Display, send: Callable[[], None] | None
+) -> list[Sink]:
+    lines = folder / "metrics.jsonl"
+    sinks: list[Sink] = []
+    if "console" in comparison.log.sinks:
+        sinks.append(ConsoleSink(lines, display))
+    if "csv" in comparison.log.sinks:
+        sinks.append(CsvSink(lines))
+    if "mlflow" in comparison.log.sinks and send is not None:
+        sinks.append(CallbackSink(send))
+    return sinks
+
+
+def train_stack(
+    experiment: Experiment,
+    stack: Sequence[RunConfig],
+    data: Path,
+    folder: Path,
+    display: Display,
+    label: str,
+    sinks: Sequence[Sink],
+) -> Tables:
+    """Train one stack (or restore it) in ``folder`` and tabulate it."""
+    settings = stack[0].config
+    learner = experiment.build(stack, data)
+    with display.progress(label, learner.total_steps) as bar:
+        trainer = Trainer(
+            learner,
+            folder,
+            hooks=[bar],
+            sinks=sinks,
+            checkpoint_every=settings.checkpoint.every,
+            log_every=settings.log.every,
+        )
+        metrics = trainer.run()
+    cost = _table(learner, trainer.costs())
+    if "tokens" in cost:
+        cost["tokens_per_s"] = cost["tokens"] / cost["seconds"].clip(lower=1e-9)
+    return Tables(_table(learner, metrics), cost, dict(experiment.models(learner)))
+
+
+def _table(learner: Learner, metrics: Mapping[str, Any]) -> pd.DataFrame:
+    rows = per_run(metrics, learner.runs)
+    return pd.DataFrame(
+        [{**run._asdict(), **row} for run, row in zip(learner.runs, rows, strict=True)]
+    )
+
+
+def publish(
+    experiment: Experiment,
+    comparison: BaseComparison,
+    tables: Tables,
+    places: Places,
+    data_digest: str,
+) -> None:
+    """Write tables, config and models into the results folder, each whole or not at all."""
+    out = places.results
+    write_table(tables.metrics, out / "metrics.csv")
+    write_table(tables.cost, out / "cost.csv")
+    settled = comparison.model_dump(mode="json")
+    write_json(
+        out / "config.json", {**settled, "profile": places.profile, "data_digest": data_digest}
+    )
+    for variant, part in tables.models.items():
+        rows = tables.metrics[tables.metrics["variant"] == variant]
+        finals = {str(row["seed"]): _finals(row) for row in rows.to_dict("records")}
+        about = {
+            "name": part.name,
+            "variant": variant,
+            "comparison": settled,
+            "data_digest": data_digest,
+            "final_metrics": finals,
+            "versus_version": versus.__version__,
+        }
+        write_model(
+            ModelPart(part.name, part.weights, {**part.config, **about}), out / "models" / variant
+        )
+    experiment.outputs(comparison, tables.metrics, tables.cost, places)
+
+
+def _finals(row: Mapping[Any, Any]) -> dict[str, str]:
+    """Final metrics as text: JSON has no infinity, and ``repr`` keeps every bit."""
+    return {str(k): repr(float(v)) for k, v in row.items() if k not in ("variant", "seed")}
+
+
+# --- models ---------------------------------------------------------------------------------------
+
+
+def write_model(part: ModelPart, folder: Path) -> None:
+    """Write ``weights.safetensors`` and ``config.json``."""
+    with replacing(folder / "weights.safetensors") as temporary:
+        save_file(dict(part.weights), temporary)
+    write_json(folder / "config.json", dict(part.config))
+
+
+def read_model(folder: Path) -> ModelPart:
+    """Read what :func:`write_model` wrote.
+
+    Raises:
+        DataError: if a file is missing or torn.
+    """
+    described = read_json(folder / "config.json")
+    try:
+        weights = load_file(folder / "weights.safetensors")
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{shown(folder)}: weights.safetensors is not readable ({error})"
+        ) from error
+    return ModelPart(described["name"], weights, described)
+
+
+# --- verdict --------------------------------------------------------------------------------------
+
+
+def primary_metrics(experiment: Experiment, comparison: BaseComparison) -> tuple[str, ...]:
+    """The metrics that the verdict is about."""
+    return comparison.compare.metrics or experiment.primary_metrics(comparison)
+
+
+def compare(experiment: Experiment, comparison: BaseComparison, places: Places) -> dict[str, Any]:
+    """Write ``verdict.json``, ``verdict.md`` and the plots; return the verdict."""
+    metrics = read_table(places.results / "metrics.csv")
+    cost = places.results / "cost.csv"
+    settings = statistics.CompareSettings(
+        metrics=primary_metrics(experiment, comparison),
+        direction=comparison.compare.direction,
+        baseline_of=comparison.baselines(),
+        minimum_seeds=comparison.compare.minimum_seeds,
+    )
+    verdict = statistics.compare(
+        metrics,
+        read_table(cost) if cost.is_file() else None,
+        settings,
+        experiment=comparison.experiment,
+        profile=places.profile,
+        data_digest=read_json(places.results / "config.json")["data_digest"],
+    )
+    write_verdict(verdict, places.results)
+    shutil.rmtree(places.results / "plots", ignore_errors=True)
+    experiment.plots(comparison, places.results)
+    return verdict
+
+
+def report(folder: Path, pattern: str, page: Path) -> None:
+    """Gather the verdicts of ``folder/<pattern>`` into one Markdown page with their pictures.
+
+    Raises:
+        DataError: if there is no verdict.
+    """
+    verdicts = sorted(folder.glob(f"{pattern}/verdict.md"))
+    if not verdicts:
+        raise DataError(f"{shown(folder)}: holds no verdict; run `dvc repro` or `make demo` first")
+    parts = ["# Report"]
+    for path in verdicts:
+        pictures = sorted((path.parent / "plots").glob("*.png"))
+        parts.append(path.read_text(encoding="utf-8").strip())
+        parts += [f"![{p.stem}]({p.relative_to(page.parent)})" for p in pictures]
+    write_text(page, "\n\n".join(parts) + "\n")
+
+
+# --- evaluation -----------------------------------------------------------------------------------
+
+
+def read_suite(path: Path) -> Suite:
+    """Read an evaluation suite."""
+    return configs.load(Suite, [(shown(path), configs.read_yaml(path))])
+
+
+def evaluate(
+    experiment: Experiment, part: ModelPart, data: Path, suite: Suite
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Measure one model on its data.
+
+    Returns:
+        The items, and a summary with the mean of every metric of the suite and the number of
+        metrics that equal those of training to the bit.
+
+    Raises:
+        VerificationError: if a metric differs from the one that training recorded, or a mean
+            exceeds its threshold.
+    """
+    items = experiment.evaluate(part, data)
+    equal = _check_parity(part, items)
+    means = {name: float(items[name].mean()) for name in suite.metrics if name in items}
+    high = {m: v for m, v in means.items() if v > suite.thresholds.get(m, float("inf"))}
+    if high:
+        raise VerificationError(
+            f"{part.name}: above the suite's thresholds: {high}; the model is not accepted"
+        )
+    return items, {"model": part.name, "items": len(items), "metrics": means, "reproduced": equal}
+
+
+def _check_parity(part: ModelPart, items: pd.DataFrame) -> int:
+    checked = 0
+    names = [c for c in items if c not in ("item_id", "cluster_id", "seed", "group")]
+    means = items.groupby(["seed", "group"])[names].mean()
+    for row in means.reset_index().to_dict("records"):
+        seed, group = row.pop("seed"), row.pop("group")
+        recorded = part.config["final_metrics"][str(seed)]
+        for name, value in row.items():
+            expected = float(recorded.get(f"{group}/{name}", "nan"))
+            if value != expected and not (value != value and expected != expected):
+                raise VerificationError(
+                    f"{part.name}: {group}/{name} of seed {seed} is {value!r}, but training "
+                    f"recorded {expected!r}; the weights, the data or the code have changed since"
+                )
+            checked += 1
+    return checked

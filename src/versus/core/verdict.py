@@ -1,0 +1,175 @@
+"""A verdict in words: sentences, caveats, the Markdown page, and writing it.
+
+The dictionary itself is described and computed in :mod:`versus.core.comparison`.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from versus.core import paths
+from versus.core.paired import Values
+
+if TYPE_CHECKING:
+    from versus.core.comparison import CompareSettings
+
+
+def sentence(entry: Mapping[str, Any], x: Values, y: Values, settings: "CompareSettings") -> str:
+    """One comparison in words.
+
+    Args:
+        entry: the comparison, without its sentence.
+        x: the variant's values by seed; not finite where the run diverged.
+        y: the baseline's, in the same order.
+        settings: confidence, and whether the comparison is primary.
+    """
+    lead = "{variant} against {baseline} on {metric}".format(**entry)
+    if entry["outcome"] is not None:
+        verb = {"better": "{} beats {}", "worse": "{} loses to {}"}.get(
+            entry["outcome"], "no significant difference between {} and {}"
+        )
+        lead = f"{verb.format(entry['variant'], entry['baseline'])} on {entry['metric']}"
+    parts = [f"{lead}: {_measured(entry, x, y, settings)}", f"{len(x)} seeds"]
+    diverged = [int((~np.isfinite(values)).sum()) for values in (x, y)]
+    if any(diverged):
+        parts.append(f"diverged {diverged[0]} against {diverged[1]} times")
+    parts.append(_p_text(entry["p_adjusted"]) if entry["primary"] else "descriptive, not tested")
+    if entry["primary"] and entry["cost_ratio"] is not None:
+        parts.append(f"at {entry['cost_ratio']:.2g} times the cost")
+    text = ", ".join(parts) + "."
+    if entry["primary"] and len(x) < (fewest := _fewest_seeds(1, settings.alpha)):
+        text += f" No two-sided p below {settings.alpha:g} is possible under {fewest} seeds."
+    return text
+
+
+def _measured(entry: Mapping[str, Any], x: Values, y: Values, settings: "CompareSettings") -> str:
+    if entry["difference"] is None:
+        return "no seed on which both stayed finite"
+    finite = np.isfinite(x) & np.isfinite(y)
+    means = float(x[finite].mean()), float(y[finite].mean())
+    scale = max(map(abs, entry["ci"] or means))
+    first, second, difference = (number(v, scale) for v in (*means, entry["difference"]))
+    text = f"{first} against {second}, difference {difference}"
+    if entry["ci"] is None:
+        return text
+    low, high = (number(bound, scale) for bound in entry["ci"])
+    return f"{text} ({100 * settings.confidence:g} % CI {low} to {high})"
+
+
+def number(value: float | None, scale: float) -> str:
+    """``value`` with the decimals that show three digits of ``scale``; a dash for None."""
+    if value is None:
+        return "-"
+    decimals = 2 - math.floor(math.log10(scale)) if scale > 0 else 2
+    return f"{value:.{max(decimals, 0)}f}" if decimals <= 8 and scale < 1e6 else f"{value:.3g}"
+
+
+def _p_text(p_value: float) -> str:
+    return "Holm p < 0.0001" if p_value < 1e-4 else f"Holm p = {p_value:.2g}"
+
+
+def _fewest_seeds(tests: int, alpha: float) -> int:
+    """Fewest seeds S for which ``tests`` times the smallest possible p, 2/2^S, is below alpha."""
+    return math.floor(math.log2(2 * tests / alpha)) + 1
+
+
+def caveats(
+    n_seeds: int,
+    summaries: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    settings: "CompareSettings",
+) -> list[str]:
+    """What limits the conclusions.
+
+    Args:
+        n_seeds: seeds that every variant was run with.
+        summaries: variant -> metric -> summary.
+        settings: of the comparison.
+    """
+    tests = len(settings.pairs) * len(settings.metrics)
+    if n_seeds < 2 or not tests:
+        return [f"no comparison: {'one seed' if n_seeds < 2 else 'no variant has a baseline'}"]
+    found = []
+    if n_seeds < settings.minimum_seeds:
+        found.append(f"{n_seeds} seeds are fewer than the {settings.minimum_seeds} asked for")
+    alpha, fewest = settings.alpha, _fewest_seeds(1, settings.alpha)
+    if n_seeds < fewest:
+        found.append(f"no two-sided p below {alpha:g} is possible under {fewest} seeds")
+    elif n_seeds < _fewest_seeds(tests, alpha):
+        found.append(
+            f"Holm over {tests} comparisons: no adjusted p below {alpha:g} is possible under "
+            f"{_fewest_seeds(tests, alpha)} seeds"
+        )
+    for variant, by_metric in summaries.items():
+        for metric, summary in by_metric.items():
+            if summary["diverged"]:
+                found.append(
+                    f"{variant} diverged on {metric} for {summary['diverged']} of {n_seeds} seeds; "
+                    "means and intervals hold for the others only, the test ranks diverged last"
+                )
+    return found
+
+
+def to_markdown(verdict: Mapping[str, Any]) -> str:
+    """The verdict as a table per primary metric, the sentences and the caveats."""
+    several = isinstance(verdict["metric"], list)
+    lines = [f"# Verdict: {verdict['experiment']} ({verdict['profile']})", ""]
+    lines += [f"Seeds: {len(verdict['seeds'])}. Data: `{verdict['data_digest']}`.", ""]
+    for metric in verdict["metric"] if several else [verdict["metric"]]:
+        summaries = {v: s[metric] if several else s for v, s in verdict["variants"].items()}
+        better = "lower" if verdict["direction"] == "minimize" else "higher"
+        lines += [f"## {metric} ({better} is better)", "", *_rows(verdict, metric, summaries), ""]
+    for title, sentences in (
+        ("Comparisons", [entry["sentence"] for entry in verdict["comparisons"]]),
+        ("Caveats", verdict["caveats"]),
+    ):
+        if sentences:
+            lines += [f"## {title}", "", *(f"- {sentence}" for sentence in sentences), ""]
+    return "\n".join(lines)
+
+
+def _rows(
+    verdict: Mapping[str, Any], metric: str, summaries: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    found = {e["variant"]: e for e in verdict["comparisons"] if e["metric"] == metric}
+    scale = max((abs(s["value"]) for s in summaries.values() if s["value"] is not None), default=1)
+    header = ["variant", "mean", "n", "diverged", "difference", "Holm p", "d_z", "win rate", "cost"]
+    cells = [header, ["---"] * len(header)]
+    for variant, summary in summaries.items():
+        mean = _with_interval(summary["value"], summary["ci"], scale)
+        counts = [str(summary["n"]), str(summary["diverged"])]
+        name = variant.replace("|", "\\|")
+        cells.append([name, mean, *counts, *_comparison_cells(found.get(variant))])
+    return [f"| {' | '.join(row)} |" for row in cells]
+
+
+def _comparison_cells(entry: Mapping[str, Any] | None) -> list[str]:
+    if entry is None:
+        return [""] * 5
+    scale = max(map(abs, entry["ci"] or [entry["difference"] or 1.0]))
+    return [
+        _with_interval(entry["difference"], entry["ci"], scale),
+        f"{entry['p_adjusted']:.2g}",
+        number(entry["effect_size"], 1),
+        number(entry["win_rate"], 1),
+        number(entry["cost_ratio"], 1),
+    ]
+
+
+def _with_interval(value: float | None, interval: Sequence[float] | None, scale: float) -> str:
+    if interval is None:
+        return number(value, scale)
+    low, high = (number(bound, scale) for bound in interval)
+    return f"{number(value, scale)} ({low} to {high})"
+
+
+def write(verdict: Mapping[str, Any], folder: Path) -> None:
+    """Write ``verdict.json`` and ``verdict.md`` into ``folder``, each whole or not at all.
+
+    Raises:
+        DataError: if the folder cannot be written.
+    """
+    paths.write_json(folder / "verdict.json", verdict)
+    paths.write_text(folder / "verdict.md", to_markdown(verdict))

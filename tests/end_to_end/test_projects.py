@@ -1,0 +1,140 @@
+"""`mlflow run` and `dvc repro` in a checkout of their own."""
+
+import json
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import REPOSITORY, environment
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A clone of this repository as it stands, building the smoke profile."""
+    root = tmp_path / "checkout"
+    names = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(names, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        if (REPOSITORY / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, root / name)
+    (root / "dvc.lock").unlink(missing_ok=True)
+    pipeline = root / "params" / "pipeline.yaml"
+    pipeline.write_text(pipeline.read_text().replace("profile: default", "profile: smoke"))
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"]
+    for words in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "start"]):
+        subprocess.run(["git", *words], cwd=root, check=True)
+    return root
+
+
+def run(words: Sequence[str], root: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+    """A command in the checkout, with the checkout's own code."""
+    clean = {k: v for k, v in environment(**changes).items() if not k.startswith("MLFLOW_T")}
+    clean |= {"PYTHONPATH": str(root / "src"), "VERSUS_ROOT": str(root)}
+    return subprocess.run(
+        list(words), cwd=root, env=clean, capture_output=True, text=True, check=False
+    )
+
+
+def dvc(root: Path, *words: str) -> str:
+    done = run([sys.executable, "-m", "dvc", *words], root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def ran(output: str) -> set[str]:
+    """Stages that were run, of DVC's output."""
+    lines = [line for line in output.splitlines() if line.startswith("Running stage")]
+    return {line.split("'")[1].partition("@")[0] for line in lines}
+
+
+def runs(root: Path) -> list[tuple[str, str, str]]:
+    """(experiment, run name, status) of every MLflow run."""
+    query = (
+        "select experiments.name, runs.name, runs.status from runs "
+        "join experiments using (experiment_id)"
+    )
+    with sqlite3.connect(root / "mlflow.db") as database:
+        return database.execute(query).fetchall()
+
+
+def mlflow(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mlflow", "run", ".", "--env-manager", "local", *words]
+    return run(command, root)
+
+
+def test_mlflow_run_of_the_memory_experiment(checkout: Path) -> None:
+    done = mlflow(
+        checkout, "-e", "memory", "--experiment-name", "memory",
+        "-P", "mem_sizes=8 16", "-P", "seeds=2", "-P", "steps=40",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "linear-m8/nmse" in done.stdout
+    assert "linear-m16/nmse" in done.stdout
+    tracked = runs(checkout)
+    assert {status for *_, status in tracked} == {"FINISHED"}
+    assert len(tracked) == 5  # the run that `mlflow run` made is the parent of four variants
+
+    wrong = mlflow(checkout, "-e", "memory", "--experiment-name", "memory", "-P", "windoow=3")
+    assert wrong.returncode != 0
+    assert "windoow (command line): unknown key; did you mean" in wrong.stderr
+    assert sorted(status for *_, status in runs(checkout)) == ["FAILED", *["FINISHED"] * 5]
+
+
+def test_dvc_repro_builds_everything_once(checkout: Path) -> None:
+    everything = {"data", "train", "compare", "evaluate"}
+    assert everything <= ran(dvc(checkout, "repro")) <= everything | {"report"}
+    results = checkout / "results" / "smoke" / "memory"
+    verdict = json.loads((results / "verdict.json").read_text())
+    assert verdict["comparisons"]
+    assert not ran(dvc(checkout, "repro"))
+
+
+@pytest.mark.slow
+def test_dvc_repro_reruns_what_a_change_touches(checkout: Path) -> None:
+    dvc(checkout, "repro")
+    metrics = checkout / "results" / "smoke" / "memory" / "metrics.csv"
+    params = checkout / "params" / "memory.yaml"
+    text, first = params.read_text(), metrics.read_bytes()
+    params.write_text(text.replace("compare:\n", "compare:\n  minimum_seeds: 5\n"))
+    assert ran(dvc(checkout, "repro")) == {"compare", "report"}
+    params.write_text(text.replace("  lr: 0.01", "  lr: 0.011"))
+    assert "data" not in ran(dvc(checkout, "repro"))
+    # Back to the first values: the cache gives the results, no training.
+    params.write_text(text)
+    assert "train" not in ran(dvc(checkout, "repro"))
+    assert metrics.read_bytes() == first
+
+
+@pytest.mark.slow
+def test_push_clone_pull(checkout: Path, tmp_path: Path) -> None:
+    dvc(checkout, "repro")
+    dvc(checkout, "remote", "add", "-d", "store", str(tmp_path / "store"))
+    dvc(checkout, "push")
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"]
+    for words in (["add", "-A"], [*identity, "commit", "-qm", "results"]):
+        subprocess.run(["git", *words], cwd=checkout, check=True)
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(checkout), str(clone)], check=True)
+    run([sys.executable, "-m", "dvc", "pull", "--allow-missing"], clone)
+    for name in ("metrics.csv", "verdict.md", "models/Omega/weights.safetensors"):
+        path = Path("results") / "smoke" / "memory" / name
+        assert (clone / path).read_bytes() == (checkout / path).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_wrong_value_costs_little(checkout: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = run([sys.executable, "-m", "versus", "train", "memory", "--window", "0"], checkout)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 2
+    assert not (checkout / "mlflow.db").exists()
+    assert after.ru_utime - before.ru_utime < 10
+    assert os.path.exists(checkout / "params")
