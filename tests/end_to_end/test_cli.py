@@ -14,13 +14,42 @@ from tests.end_to_end.conftest import REPOSITORY, Run, environment
 from versus import cli
 
 SINGLE = [
-    *("train memory --updater Omega --mem_size 20 --dim 10 --window 5 --steps 200".split()),
-    *("--lr 0.01 --reg 0.0 --seed 0 --no-tracking".split()),
+    *(
+        [
+            "train",
+            "memory",
+            "--updater",
+            "Omega",
+            "--mem_size",
+            "20",
+            "--dim",
+            "10",
+            "--window",
+            "5",
+            "--steps",
+            "200",
+        ]
+    ),
+    *(["--lr", "0.01", "--reg", "0.0", "--seed", "0", "--no-tracking"]),
 ]
 GRID = [
-    *("--mem_sizes 32 64 --dims 64 --windows 20 50 --steps_list 100 200".split()),
-    *("--lrs 0.01 0.005 --regs 0.0 0.001 --updaters Omega Delta".split()),
-    *("--seeds 0 1 2 --no-tracking".split()),
+    *(
+        [
+            "--mem_sizes",
+            "32",
+            "64",
+            "--dims",
+            "64",
+            "--windows",
+            "20",
+            "50",
+            "--steps_list",
+            "100",
+            "200",
+        ]
+    ),
+    *(["--lrs", "0.01", "0.005", "--regs", "0.0", "0.001", "--updaters", "Omega", "Delta"]),
+    *(["--seeds", "0", "1", "2", "--no-tracking"]),
 ]
 QUICK = ["--seeds", "2", "--steps", "40", "--no-tracking"]
 

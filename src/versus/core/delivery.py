@@ -17,18 +17,19 @@ from versus.core.stages import Places
 def sender(places: Places, display: Display) -> Callable[[], None]:
     """A function that sends the work folder to MLflow and, when it is finished, its models.
 
-    Where MLflow cannot be reached it warns once and goes on: everything is on disk.
+    Where MLflow cannot be reached it warns, and sends no more: everything is on disk.
     """
-    warned = False
+    reachable = True
 
     def send() -> None:
-        nonlocal warned
+        nonlocal reachable
+        if not reachable:
+            return
         try:
             deliver(places.work)
         except TrackingError as error:
-            if not warned:
-                display.warn(f"{error}\nthe results are on disk; `versus sync` sends them later")
-            warned = True
+            display.warn(f"{error}\nthe results are on disk; `versus sync` sends them later")
+            reachable = False
 
     return send
 
@@ -51,12 +52,12 @@ def deliver(work: Path) -> None:
     if state != "finished":
         return
     if described["register"]:
-        _register(results, links.parent, described)
+        _register(results, links, described)
     # For whoever reads the results folder: where its runs are. No path of this machine.
     write_json(results / "run.json", {"parent": links.parent, "children": dict(links.children)})
 
 
-def _register(results: Path, run: str, described: Mapping[str, Any]) -> None:
+def _register(results: Path, links: tracking.Links, described: Mapping[str, Any]) -> None:
     experiment = find(described["experiment"])
     for folder in sorted((results / "models").iterdir()):
         part = pipeline.read_model(folder)
@@ -70,7 +71,7 @@ def _register(results: Path, run: str, described: Mapping[str, Any]) -> None:
         registry.register(
             part.name,
             folder,
-            run_id=run,
+            run_id=links.children.get(part.config["variant"], links.parent),
             root=project_root(),
             tags=tags,
             example=(example, experiment.predictor(part)(example)),

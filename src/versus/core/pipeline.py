@@ -113,6 +113,7 @@ def describe(
         "experiment": comparison.experiment,
         "name": f"{comparison.experiment} {places.profile}",
         "digest": comparison.digest(),
+        "seeds": list(comparison.seed_list),
         "profile": places.profile,
         "tags": {"versus.version": versus.__version__},
         "params": _flat(comparison, {"variants", "tuned"}),
