@@ -13,44 +13,14 @@ import pytest
 from tests.end_to_end.conftest import REPOSITORY, Run, environment
 from versus import cli
 
-SINGLE = [
-    *(
-        [
-            "train",
-            "memory",
-            "--updater",
-            "Omega",
-            "--mem_size",
-            "20",
-            "--dim",
-            "10",
-            "--window",
-            "5",
-            "--steps",
-            "200",
-        ]
-    ),
-    *(["--lr", "0.01", "--reg", "0.0", "--seed", "0", "--no-tracking"]),
-]
-GRID = [
-    *(
-        [
-            "--mem_sizes",
-            "32",
-            "64",
-            "--dims",
-            "64",
-            "--windows",
-            "20",
-            "50",
-            "--steps_list",
-            "100",
-            "200",
-        ]
-    ),
-    *(["--lrs", "0.01", "0.005", "--regs", "0.0", "0.001", "--updaters", "Omega", "Delta"]),
-    *(["--seeds", "0", "1", "2", "--no-tracking"]),
-]
+SINGLE = (
+    "train memory --updater Omega --mem_size 20 --dim 10 --window 5 --steps 200 --lr 0.01 "
+    "--reg 0.0 --seed 0 --no-tracking"
+)
+GRID = (
+    "--mem_sizes 32 64 --dims 64 --windows 20 50 --steps_list 100 200 --lrs 0.01 0.005 "
+    "--regs 0.0 0.001 --updaters Omega Delta --seeds 0 1 2 --no-tracking"
+)
 QUICK = ["--seeds", "2", "--steps", "40", "--no-tracking"]
 
 
@@ -83,7 +53,7 @@ def test_help_of_train_explains_reg_and_the_seeds_flags(capsys: pytest.CaptureFi
 def test_a_single_run_prints_its_four_metrics(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(SINGLE) == 0
+    assert cli.main(SINGLE.split()) == 0
     lines = dict(line.split() for line in capsys.readouterr().out.splitlines())
     assert list(lines)[:4] == ["mse_mean", "cos_mean", "update_time_s", "mem_norm_change"]
     # Window 5 of 10 dimensions, signal 10: between knowing everything and knowing nothing.
@@ -94,7 +64,7 @@ def test_the_seeds_grid_writes_the_seeds_table(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = project / "results" / "exp_results.csv"
-    assert cli.main(["train", "memory", "--out_csv", str(path), *GRID]) == 0
+    assert cli.main(["train", "memory", "--out_csv", str(path), *GRID.split()]) == 0
     assert "192 runs asked, 144 distinct" in capsys.readouterr().err
     table = pd.read_csv(path)
     columns = "mem_size dim window steps lr reg seed updater mse_mean cos_mean update_time_s"
