@@ -12,6 +12,7 @@ from versus.core.errors import ConfigError, DataError, TrackingError
 from versus.core.experiment import BaseComparison, Experiment, ModelPart, Suite, find
 from versus.core.paths import project_root, read_json, shown, write_json
 from versus.core.stages import Places
+from versus.core.verdict import glance
 
 
 def sender(places: Places, display: Display) -> Callable[[], None]:
@@ -103,7 +104,11 @@ def links(places: Places) -> list[str]:
 def summary(experiment: Experiment, verdict: Mapping[str, Any], places: Places) -> str:
     """The verdict as a person reads it; the bare metrics where there is one run."""
     if len(verdict["variants"]) > 1 or len(verdict["seeds"]) > 1:
-        return (places.results / "verdict.md").read_text(encoding="utf-8").rstrip()
+        better = "lower" if verdict["direction"] == "minimize" else "higher"
+        about = f"{len(verdict['seeds'])} seeds; {better} is better; marked: significant after Holm"
+        caveats = [f"note: {caveat}" for caveat in verdict["caveats"]]
+        page = f"the whole verdict: {shown(places.results / 'verdict.md')}"
+        return "\n".join([about, glance(verdict), *caveats, page])
     return experiment.describe_run(places.results)
 
 

@@ -110,7 +110,7 @@ def links_of(work: WorkFolder, state: State) -> Links:
     children = f"{runs}?{mode}&searchFilter={wanted}"
     if primary := work.described.get("primary"):
         name = quote(f"metrics.`{metric_name(primary[0])}`", safe="")
-        children += f"&orderByKey={name}&orderByAsc={_ascending(work)}"
+        children += f"&orderByKey={name}&orderByAsc={_ascending(work)}&compareRunsMode=CHART"
     names = {k.removeprefix("run:"): v for k, v in state.runs.items() if k != PARENT}
     hint = "" if served else "the addresses work while `versus ui` (make ui) runs"
     return Links(state.experiment_id, parent, names, (f"{runs}/{parent}?{mode}", children), hint)

@@ -137,7 +137,8 @@ class Trainer:
         self._fire("on_epoch_end")
         metrics = self.learner.evaluate()
         self._fire("on_evaluate_end", metrics)
-        self._record({**metrics, **self._context.logged})
+        if self.learner.total_epochs > 1:  # one point is no series: it is the final value
+            self._record({**metrics, **self._context.logged})
         self.position.epoch += 1
         self.position.in_epoch = 0
 

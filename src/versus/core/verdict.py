@@ -112,15 +112,56 @@ def caveats(
     return found
 
 
-def to_markdown(verdict: Mapping[str, Any]) -> str:
-    """The verdict as a table per primary metric, the sentences and the caveats."""
+def _metrics(verdict: Mapping[str, Any]) -> list[str]:
+    metric = verdict["metric"]
+    return list(metric) if isinstance(metric, list) else [metric]
+
+
+def _summaries(verdict: Mapping[str, Any], metric: str) -> dict[str, Mapping[str, Any]]:
+    """Variant -> summary of one primary metric."""
     several = isinstance(verdict["metric"], list)
+    return {v: s[metric] if several else s for v, s in verdict["variants"].items()}
+
+
+def glance(verdict: Mapping[str, Any]) -> str:
+    """Means in one table, marked where the difference to the baseline is significant."""
+    outcomes = {(e["metric"], e["variant"]): e["outcome"] for e in verdict["comparisons"]}
+    columns = [["", *verdict["variants"]]]
+    for metric in _metrics(verdict):
+        summaries = _summaries(verdict, metric)
+        values = [abs(s["value"]) for s in summaries.values() if s["value"] is not None]
+        cells = [number(s["value"], max(values, default=1)) for s in summaries.values()]
+        marks = [outcomes.get((metric, variant), "") for variant in summaries]
+        marked = [
+            f"{cell} {mark}" if mark in ("better", "worse") else cell
+            for cell, mark in zip(cells, marks, strict=True)
+        ]
+        columns.append([metric, *marked])
+    many_metrics = len(columns) > len(columns[0])
+    rows = columns if many_metrics else [list(row) for row in zip(*columns, strict=True)]
+    return _aligned(rows)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table that is also readable as text."""
+    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*escaped, strict=True)]
+    lines = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
+        for row in escaped
+    ]
+    return "\n".join([lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]])
+
+
+def to_markdown(verdict: Mapping[str, Any]) -> str:
+    """An overview, a table per primary metric, the sentences and the caveats."""
+    better = "lower" if verdict["direction"] == "minimize" else "higher"
     lines = [f"# Verdict: {verdict['experiment']} ({verdict['profile']})", ""]
     lines += [f"Seeds: {len(verdict['seeds'])}. Data: `{verdict['data_digest']}`.", ""]
-    for metric in verdict["metric"] if several else [verdict["metric"]]:
-        summaries = {v: s[metric] if several else s for v, s in verdict["variants"].items()}
-        better = "lower" if verdict["direction"] == "minimize" else "higher"
-        lines += [f"## {metric} ({better} is better)", "", *_rows(verdict, metric, summaries), ""]
+    lines += [f"Means; {better} is better; marked where significant after Holm:", ""]
+    lines += [glance(verdict), ""]
+    for metric in _metrics(verdict):
+        lines += [f"## {metric}", "", *_rows(verdict, metric, _summaries(verdict, metric)), ""]
     for title, sentences in (
         ("Comparisons", [entry["sentence"] for entry in verdict["comparisons"]]),
         ("Caveats", verdict["caveats"]),

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,7 @@ from scipy import stats
 from versus.core import comparison, paired
 from versus.core.comparison import CompareSettings
 from versus.core.errors import ConfigError, DataError
-from versus.core.verdict import number, to_markdown, write
+from versus.core.verdict import glance, number, to_markdown, write
 
 PLAN = CompareSettings(("loss",), "minimize", {"delta": "delta", "omega": "delta"})
 
@@ -272,7 +273,11 @@ def test_one_metric_is_flat_and_several_are_nested() -> None:
     assert (flat["metric"], nested["metric"]) == ("loss", ["loss", "second"])
     assert nested["variants"]["omega"]["loss"] == flat["variants"]["omega"]
     assert set(flat["variants"]["omega"]) == {"estimator", "value", "ci", "n", "diverged"}
-    assert to_markdown(nested).count("| omega |") == 2
+    page = to_markdown(nested)
+    assert [line for line in page.splitlines() if line.startswith("## ")][:2] == [
+        "## loss",
+        "## second",
+    ]
 
 
 def test_several_baselines() -> None:
@@ -390,3 +395,25 @@ def test_imports_neither_torch_nor_mlflow() -> None:
     program = "import sys, versus.core.comparison; print({'torch', 'mlflow'} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert shown.stdout.strip() == "set()"
+
+
+def test_the_overview_marks_only_what_is_significant() -> None:
+    verdict: dict[str, object] = {
+        "metric": ["a", "b", "c"],
+        "variants": {
+            name: {m: {"value": v} for m, v in zip("abc", values, strict=True)}
+            for name, values in {"base": (1.0, 2.0, 3.0), "new|x": (0.5, 2.5, None)}.items()
+        },
+        "comparisons": [
+            {"metric": "a", "variant": "new|x", "outcome": "better"},
+            {"metric": "b", "variant": "new|x", "outcome": "undecided"},
+            {"metric": "c", "variant": "new|x", "outcome": "worse"},
+        ],
+    }
+    lines = [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)][1:-1]
+             for row in glance(verdict).splitlines()]  # fmt: skip
+    assert lines[0] == ["", "base", r"new\|x"]
+    assert [row[0] for row in lines[2:]] == ["a", "b", "c"]
+    assert lines[2][2].endswith(" better")
+    assert not lines[3][2].endswith("undecided")
+    assert lines[4][2].endswith(" worse")
