@@ -249,7 +249,7 @@ def _run(
     from versus.core.paths import shown
 
     stages.prepare(experiment, comparison, places.data)
-    send = delivery.sender(places, display) if tracked else None
+    send = delivery.sender(experiment, comparison, places, display) if tracked else None
     pipeline.train(experiment, comparison, places, display, send)
     verdict = pipeline.compare(experiment, comparison, places)
     display.line(delivery.summary(experiment, verdict, places))
@@ -298,7 +298,7 @@ def _stage(words: list[str]) -> int:
     profile = options.profile = options.profile or "default"
     experiment, comparison = _load(name, options, rest)
     places = stages.pipeline_places(comparison, profile)
-    send = delivery.sender(places, display)
+    send = delivery.sender(experiment, comparison, places, display)
     match stage:
         case "data":
             digest = stages.prepare(experiment, comparison, places.data)

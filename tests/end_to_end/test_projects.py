@@ -127,6 +127,12 @@ def test_push_clone_pull(checkout: Path, tmp_path: Path) -> None:
     for name in ("metrics.csv", "verdict.md", "models/Omega/weights.safetensors"):
         path = Path("results") / "smoke" / "memory" / name
         assert (clone / path).read_bytes() == (checkout / path).read_bytes()
+    words = ["versus", "stage", "memory", "compare", "--profile", "smoke"]
+    assert run([sys.executable, "-m", *words], clone).returncode == 0
+    with sqlite3.connect(clone / "mlflow.db") as database:
+        tags = database.execute("select value from tags where key = 'source'").fetchall()
+    assert tags == [("dvc-cache",)] * 5
+    assert len(runs(clone)) == 5
 
 
 @pytest.mark.slow

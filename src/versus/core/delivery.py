@@ -15,8 +15,10 @@ from versus.core.stages import Places
 from versus.core.verdict import glance
 
 
-def sender(places: Places, display: Display) -> Callable[[], None]:
-    """A function that sends the work folder to MLflow and, when it is finished, its models.
+def sender(
+    experiment: Experiment, comparison: BaseComparison, places: Places, display: Display
+) -> Callable[[], None]:
+    """A function that sends the comparison to MLflow and, when it is finished, its models.
 
     Where MLflow cannot be reached it warns, and sends no more: everything is on disk.
     """
@@ -27,12 +29,26 @@ def sender(places: Places, display: Display) -> Callable[[], None]:
         if not reachable:
             return
         try:
+            adopt_restored(experiment, comparison, places)
             deliver(places.work)
         except TrackingError as error:
             display.warn(f"{error}\nthe results are on disk; `versus sync` sends them later")
             reachable = False
 
     return send
+
+
+def adopt_restored(experiment: Experiment, comparison: BaseComparison, places: Places) -> None:
+    """Tell MLflow of results that DVC restored from its cache, so that no training has told.
+
+    Raises:
+        TrackingError: if the store cannot be reached.
+    """
+    if (places.work / "status.json").is_file():
+        return
+    digest = read_json(places.results / "config.json")["data_digest"]
+    described = pipeline.describe(experiment, comparison, places, digest)
+    tracking.project_results(places.work, described, root=project_root())
 
 
 def deliver(work: Path) -> None:
