@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import versus
-from versus.core import pipeline, registry, stages, tracking
+from versus.core import pipeline, registry, tracking
 from versus.core.display import Display
-from versus.core.errors import ConfigError, DataError, TrackingError
-from versus.core.experiment import BaseComparison, Experiment, ModelPart, Suite, find
+from versus.core.errors import TrackingError
+from versus.core.experiment import BaseComparison, Experiment, find
+from versus.core.models import read_model
 from versus.core.paths import project_root, read_json, shown, write_json
 from versus.core.stages import Places
-from versus.core.verdict import glance
 
 
 def sender(
@@ -77,7 +77,7 @@ def deliver(work: Path) -> None:
 def _register(results: Path, links: tracking.Links, described: Mapping[str, Any]) -> None:
     experiment = find(described["experiment"])
     for folder in sorted((results / "models").iterdir()):
-        part = pipeline.read_model(folder)
+        part = read_model(folder)
         tags = {
             "variant": str(part.config["variant"]),
             "config_digest": str(described["digest"]),
@@ -115,98 +115,3 @@ def links(places: Places) -> list[str]:
     """Where the comparison is found in the MLflow UI."""
     found = tracking.links(places.work)
     return found.lines() if found else []
-
-
-def summary(experiment: Experiment, verdict: Mapping[str, Any], places: Places) -> str:
-    """The verdict as a person reads it; the bare metrics where there is one run."""
-    if len(verdict["variants"]) > 1 or len(verdict["seeds"]) > 1:
-        better = "lower" if verdict["direction"] == "minimize" else "higher"
-        about = f"{len(verdict['seeds'])} seeds; {better} is better; marked: significant after Holm"
-        caveats = [f"note: {caveat}" for caveat in verdict["caveats"]]
-        page = f"the whole verdict: {shown(places.results / 'verdict.md')}"
-        return "\n".join([about, glance(verdict), *caveats, page])
-    return experiment.describe_run(places.results)
-
-
-# --- evaluation -----------------------------------------------------------------------------------
-
-
-def evaluate_results(experiment: Experiment, places: Places, display: Display) -> None:
-    """Evaluate every model of a results folder; write ``evaluation.json``."""
-    suite = pipeline.read_suite(
-        _suite_path(read_json(places.results / "config.json")["experiment"])
-    )
-    folders = sorted((places.results / "models").iterdir())
-    summaries = {}
-    for folder in folders:
-        _, summaries[folder.name] = _evaluate(
-            experiment, pipeline.read_model(folder), suite, places.data
-        )
-        display.note(
-            f"{folder.name}: {summaries[folder.name]['reproduced']} metrics reproduced exactly"
-        )
-    write_json(places.results / "evaluation.json", {"models": summaries})
-
-
-def evaluate_models(
-    experiment: Experiment, suite: Suite, uri: str | None, path: Path | None, display: Display
-) -> None:
-    """Evaluate registered models (``uri``, else those of the suite) or a folder (``path``)."""
-    if path is not None:
-        single = (path / "weights.safetensors").is_file()
-        folders = [path] if single else sorted(path.glob("models/*"))
-        if not folders:
-            raise DataError(f"{shown(path)}: holds neither a model nor a folder models/")
-        for folder in folders:
-            _evaluate_and_show(experiment, pipeline.read_model(folder), suite, display, None)
-        return
-    for one in [uri] if uri else suite.models:
-        fetched = registry.fetch(one, root=project_root())
-        _evaluate_and_show(experiment, pipeline.read_model(fetched.folder), suite, display, fetched)
-
-
-def _evaluate_and_show(
-    experiment: Experiment,
-    part: ModelPart,
-    suite: Suite,
-    display: Display,
-    fetched: registry.FetchedModel | None,
-) -> None:
-    comparison: BaseComparison = experiment.Comparison.model_validate(part.config["comparison"])
-    places = stages.adhoc_places(experiment, comparison, "evaluation")
-    digest = stages.prepare(experiment, comparison, places.data)
-    if digest != part.config["data_digest"]:
-        raise DataError(
-            f"{part.name}: was trained on data {part.config['data_digest']}, but its params give "
-            f"{digest} here; the code that makes the data has changed since"
-        )
-    _, result = _evaluate(experiment, part, suite, places.data)
-    display.line(
-        f"{part.name}: {result['reproduced']} metrics reproduced exactly, {result['items']} items"
-    )
-    for name, value in result["metrics"].items():
-        display.line(f"  {name} {value:.6g}")
-    if fetched is not None:
-        try:
-            run = registry.log_evaluation(
-                fetched,
-                result["metrics"],
-                dataset=(comparison.experiment, digest),
-                root=project_root(),
-            )
-            display.note(f"  evaluation run {run}")
-        except TrackingError as error:
-            display.warn(f"the evaluation is not logged: {error}")
-
-
-def _evaluate(
-    experiment: Experiment, part: ModelPart, suite: Suite, data: Path
-) -> tuple[Any, dict[str, Any]]:
-    return pipeline.evaluate(experiment, part, data, suite)
-
-
-def _suite_path(experiment: str) -> Path:
-    path = project_root() / "evaluation" / f"{experiment}.yaml"
-    if not path.is_file():
-        raise ConfigError(f"{shown(path)}: no such suite; name one with --suite")
-    return path

@@ -10,20 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from safetensors.torch import load_file, save_file
 
 import versus
 from versus.core import comparison as statistics
 from versus.core import config as configs
 from versus.core.display import Display
-from versus.core.errors import DataError, VerificationError, VersusError
-from versus.core.experiment import BaseComparison, Experiment, ModelPart, RunConfig, Suite
+from versus.core.errors import DataError, VersusError
+from versus.core.experiment import BaseComparison, Experiment, ModelPart, RunConfig
 from versus.core.learner import Learner
-from versus.core.paths import read_json, replacing, shown, write_json, write_text
+from versus.core.models import write_model
+from versus.core.paths import read_json, shown, write_json, write_text
 from versus.core.sinks import CallbackSink, ConsoleSink, CsvSink, Sink, per_run
 from versus.core.stages import Places, code_digest, locked, verify
 from versus.core.tables import read_table, write_table
 from versus.core.trainer import Trainer
+from versus.core.verdict import glance
 from versus.core.verdict import write as write_verdict
 
 logger = logging.getLogger(__name__)
@@ -275,32 +276,6 @@ def _finals(row: Mapping[Any, Any]) -> dict[str, str]:
     return {str(k): repr(float(v)) for k, v in row.items() if k not in ("variant", "seed")}
 
 
-# --- models ---------------------------------------------------------------------------------------
-
-
-def write_model(part: ModelPart, folder: Path) -> None:
-    """Write ``weights.safetensors`` and ``config.json``."""
-    with replacing(folder / "weights.safetensors") as temporary:
-        save_file(dict(part.weights), temporary)
-    write_json(folder / "config.json", dict(part.config))
-
-
-def read_model(folder: Path) -> ModelPart:
-    """Read what :func:`write_model` wrote.
-
-    Raises:
-        DataError: if a file is missing or torn.
-    """
-    described = read_json(folder / "config.json")
-    try:
-        weights = load_file(folder / "weights.safetensors")
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{shown(folder)}: weights.safetensors is not readable ({error})"
-        ) from error
-    return ModelPart(described["name"], weights, described)
-
-
 # --- verdict --------------------------------------------------------------------------------------
 
 
@@ -333,6 +308,17 @@ def compare(experiment: Experiment, comparison: BaseComparison, places: Places) 
     return verdict
 
 
+def summary(experiment: Experiment, verdict: Mapping[str, Any], places: Places) -> str:
+    """The verdict as a person reads it; the bare metrics where there is one run."""
+    if len(verdict["variants"]) > 1 or len(verdict["seeds"]) > 1:
+        better = "lower" if verdict["direction"] == "minimize" else "higher"
+        about = f"{len(verdict['seeds'])} seeds; {better} is better; marked: significant after Holm"
+        caveats = [f"note: {caveat}" for caveat in verdict["caveats"]]
+        page = f"the whole verdict: {shown(places.results / 'verdict.md')}"
+        return "\n".join([about, glance(verdict), *caveats, page])
+    return experiment.describe_run(places.results)
+
+
 def report(folder: Path, pattern: str, page: Path) -> None:
     """Gather the verdicts of ``folder/<pattern>`` into one Markdown page with their pictures.
 
@@ -348,53 +334,3 @@ def report(folder: Path, pattern: str, page: Path) -> None:
         parts.append(path.read_text(encoding="utf-8").strip())
         parts += [f"![{p.stem}]({p.relative_to(page.parent)})" for p in pictures]
     write_text(page, "\n\n".join(parts) + "\n")
-
-
-# --- evaluation -----------------------------------------------------------------------------------
-
-
-def read_suite(path: Path) -> Suite:
-    """Read an evaluation suite."""
-    return configs.load(Suite, [(shown(path), configs.read_yaml(path))])
-
-
-def evaluate(
-    experiment: Experiment, part: ModelPart, data: Path, suite: Suite
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Measure one model on its data.
-
-    Returns:
-        The items, and a summary with the mean of every metric of the suite and the number of
-        metrics that equal those of training to the bit.
-
-    Raises:
-        VerificationError: if a metric differs from the one that training recorded, or a mean
-            exceeds its threshold.
-    """
-    items = experiment.evaluate(part, data)
-    equal = _check_parity(part, items)
-    means = {name: float(items[name].mean()) for name in suite.metrics if name in items}
-    high = {m: v for m, v in means.items() if v > suite.thresholds.get(m, float("inf"))}
-    if high:
-        raise VerificationError(
-            f"{part.name}: above the suite's thresholds: {high}; the model is not accepted"
-        )
-    return items, {"model": part.name, "items": len(items), "metrics": means, "reproduced": equal}
-
-
-def _check_parity(part: ModelPart, items: pd.DataFrame) -> int:
-    checked = 0
-    names = [c for c in items if c not in ("item_id", "cluster_id", "seed", "group")]
-    means = items.groupby(["seed", "group"])[names].mean()
-    for row in means.reset_index().to_dict("records"):
-        seed, group = row.pop("seed"), row.pop("group")
-        recorded = part.config["final_metrics"][str(seed)]
-        for name, value in row.items():
-            expected = float(recorded.get(f"{group}/{name}", "nan"))
-            if value != expected and not (value != value and expected != expected):
-                raise VerificationError(
-                    f"{part.name}: {group}/{name} of seed {seed} is {value!r}, but training "
-                    f"recorded {expected!r}; the weights, the data or the code have changed since"
-                )
-            checked += 1
-    return checked

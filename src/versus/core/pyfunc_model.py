@@ -11,7 +11,7 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from versus.core import experiment as experiments
 from versus.core.errors import DataError
-from versus.core.pipeline import read_model
+from versus.core.models import read_model
 
 
 class VersusModel(PythonModel):

@@ -1,0 +1,150 @@
+"""Words of a command line -> options, a comparison, or a help text."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from versus.core import config as configs
+from versus.core.errors import ConfigError
+from versus.core.experiment import BaseComparison, Experiment, available, find
+from versus.core.paths import project_root, shown
+
+NOT_PARAMS = ("profile", "data_digest")
+"""Keys of a ``config.json`` that are there for the reader."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a verb; ``switch`` takes true, false or nothing."""
+
+    flag: str
+    about: str
+    kind: type = str
+    switch: bool = False
+    default: Any = None
+
+
+CONFIG = Option(
+    "config", "params file, or config.json of an earlier run (default: params/X.yaml)", Path
+)
+PROFILE = Option("profile", "overlay params/PROFILE/X.yaml: smoke, default, full", default="")
+QUIET = Option("quiet", "results only: no progress, no notes", switch=True, default=False)
+
+
+class HelpRequested(Exception):
+    """The user asked for help; the message is the help text."""
+
+
+def experiment_first(verb: str, words: Sequence[str]) -> tuple[str, list[str]]:
+    """Split off the experiment's name, which comes first ("" if only help is asked).
+
+    Raises:
+        ConfigError: if it is missing.
+    """
+    if words and not words[0].startswith("-"):
+        return words[0], list(words[1:])
+    if {"-h", "--help"} & set(words):
+        return "", list(words)
+    raise ConfigError(f"versus {verb}: name an experiment first: {', '.join(available())}")
+
+
+def parse(
+    verb: str, about: str, words: Sequence[str], *options: Option, experiment: str | None = None
+) -> tuple[argparse.Namespace, list[str]]:
+    """Read a verb's own options; return them and the words that are left.
+
+    Raises:
+        HelpRequested: if the words ask for help.
+        ConfigError: if an option's value is missing or not acceptable.
+    """
+    usage = f"versus {verb}{' EXPERIMENT' if experiment is not None else ''} [options]"
+    parser = argparse.ArgumentParser(
+        usage=usage, description=about, allow_abbrev=False, exit_on_error=False
+    )
+    for option in (*options, QUIET):
+        _add(parser, option)
+    if {"-h", "--help"} & set(words):
+        keys = _describe_keys(experiment) if experiment and CONFIG in options else ""
+        raise HelpRequested(parser.format_help() + keys)
+    try:
+        return parser.parse_known_args(list(words))
+    except argparse.ArgumentError as error:
+        raise ConfigError(f"versus {verb}: {error}; see versus {verb} --help") from error
+
+
+def _add(parser: argparse.ArgumentParser, option: Option) -> None:
+    flag, common = f"--{option.flag}", {"help": option.about, "default": option.default}
+    if option.switch:
+        parser.add_argument(flag, nargs="?", const=True, type=_switch, metavar="BOOL", **common)
+    else:
+        parser.add_argument(flag, type=option.kind, **common)
+
+
+def _switch(text: str) -> bool:
+    """Accept what ``mlflow run -P quiet=true`` passes."""
+    if text.lower() not in ("true", "false", "1", "0", "yes", "no", "on", "off"):
+        raise argparse.ArgumentTypeError(f"expected true or false, received {text!r}")
+    return text.lower() in ("true", "1", "yes", "on")
+
+
+def no_more(verb: str, rest: Sequence[str]) -> None:
+    """Refuse words that no option has taken.
+
+    Raises:
+        ConfigError: if there is one.
+    """
+    if rest:
+        raise ConfigError(f"versus {verb}: unknown option {rest[0]!r}; see versus {verb} --help")
+
+
+def load(
+    name: str, config: Path | None, profile: str, rest: Sequence[str]
+) -> tuple[Experiment, BaseComparison]:
+    """The comparison that params file, profile and overrides describe.
+
+    Raises:
+        ConfigError: listing every mistake, also those of single variants.
+    """
+    experiment = find(name)
+    path = config or project_root() / "params" / f"{name}.yaml"
+    base = {k: v for k, v in configs.read_yaml(path).items() if k not in NOT_PARAMS}
+    if base.get("experiment", name) != name:
+        raise ConfigError(
+            f"experiment ({shown(path)}): the file is of {base['experiment']!r}, the command of "
+            f"{name!r}"
+        )
+    layers: list[tuple[str, dict[str, Any]]] = [(shown(path), base)]
+    if profile:
+        layers.append(_overlay(path, profile))
+    for key, value in configs.parse_overrides(rest, experiment.Comparison, experiment.ALIASES):
+        layers.append((configs.COMMAND_LINE, configs.nested(key, value)))
+    comparison: BaseComparison = configs.load(experiment.Comparison, layers)
+    comparison.expand()  # a variant's mistake is found before any work
+    comparison.baselines()
+    return experiment, comparison
+
+
+def _overlay(path: Path, profile: str) -> tuple[str, dict[str, Any]]:
+    overlay = path.parent / profile / path.name
+    if not overlay.is_file():
+        known = sorted(p.parent.name for p in path.parent.glob(f"*/{path.name}"))
+        there = ", ".join(known) or "none"
+        raise ConfigError(f"--profile: no {shown(overlay)}; there are {there}")
+    return shown(overlay), configs.read_yaml(overlay)
+
+
+def _describe_keys(name: str) -> str:
+    experiment = find(name)
+    aliases: dict[str, list[str]] = {}
+    for alias, key in experiment.ALIASES.items():
+        aliases.setdefault(key, []).append(f"--{alias}")
+    lines = ["", (experiment.__doc__ or "").strip(), ""]
+    lines.append("keys of the params file, each also an option (--key value):")
+    for key, _, default, about in configs.describe(experiment.Comparison):
+        also = "".join(f" {alias}" for alias in aliases.pop(key, []))
+        lines.append(f"  --{key}{also}  (default {default!r:.40})")
+        lines.append(f"      {' '.join(about.split())}")
+    lines += [f"  {' '.join(flags)}  same as --{key}" for key, flags in aliases.items()]
+    return "\n".join(lines) + "\n"
