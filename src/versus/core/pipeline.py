@@ -268,6 +268,9 @@ def publish(
         write_model(
             ModelPart(part.name, part.weights, {**part.config, **about}), out / "models" / variant
         )
+    # Filled in when MLflow has the comparison; a pipeline needs the file even if it never does.
+    if not (out / "run.json").is_file():
+        write_json(out / "run.json", {"parent": None, "children": {}})
     experiment.outputs(comparison, tables.metrics, tables.cost, places)
 
 

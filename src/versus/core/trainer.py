@@ -86,7 +86,7 @@ class Trainer:
                 if not self.position.finished:
                     self._train()
                 return self.learner.evaluate()
-        except BaseException:
+        except BaseException:  # an interruption too; it goes on to the caller
             self._fire("on_exception")
             raise
         finally:
