@@ -11,7 +11,8 @@ from versus.core.errors import ConfigError, VersusError
 
 if TYPE_CHECKING:
     from versus.core.display import Display
-    from versus.core.experiment import BaseComparison, Experiment
+    from versus.core.experiment import Experiment
+    from versus.core.runs import BaseComparison
     from versus.core.stages import Places
 
 USAGE = """\

@@ -11,9 +11,9 @@ import torch
 
 from versus.core import checkpoint, sinks
 from versus.core.errors import TrainingError
-from versus.core.experiment import RunKey
 from versus.core.hooks import Context, Hook
 from versus.core.learner import Learner
+from versus.core.runs import RunKey
 from versus.core.sinks import per_run
 from versus.core.trainer import Trainer
 

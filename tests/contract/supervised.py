@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from versus.core import seeding
-from versus.core.experiment import RunKey
 from versus.core.learner import Metrics
+from versus.core.runs import RunKey
 
 FEATURES, BATCH, BATCHES = 5, 16, 6
 

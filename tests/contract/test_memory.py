@@ -8,7 +8,8 @@ import torch
 
 from tests.contract.contract import LearnerContract
 from versus.core import stages
-from versus.core.experiment import RunConfig, RunKey, find
+from versus.core.experiment import find
+from versus.core.runs import RunConfig, RunKey
 from versus.experiments.memory.config import Comparison
 from versus.experiments.memory.learner import MemoryLearner
 

@@ -14,8 +14,8 @@ from tests.contract.faults import dying_calls
 from tests.contract.supervised import LinearLearner
 from versus.core import sinks
 from versus.core.errors import CheckpointError
-from versus.core.experiment import RunKey
 from versus.core.hooks import Context, Hook
+from versus.core.runs import RunKey
 from versus.core.trainer import Trainer
 
 RUNS = [RunKey(v, s) for v in ("lr=0.1", "lr=0.5", "poisoned") for s in (0, 1)]

@@ -8,8 +8,9 @@ from typing import Any
 
 from versus.core import config as configs
 from versus.core.errors import ConfigError
-from versus.core.experiment import BaseComparison, Experiment, available, find
+from versus.core.experiment import Experiment, available, find
 from versus.core.paths import project_root, shown
+from versus.core.runs import BaseComparison
 
 NOT_PARAMS = ("profile", "data_digest")
 """Keys of a ``config.json`` that are there for the reader."""

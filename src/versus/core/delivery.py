@@ -9,9 +9,10 @@ import versus
 from versus.core import pipeline, registry, tracking
 from versus.core.display import Display
 from versus.core.errors import TrackingError
-from versus.core.experiment import BaseComparison, Experiment, find
+from versus.core.experiment import Experiment, find
 from versus.core.models import read_model
 from versus.core.paths import project_root, read_json, shown, write_json
+from versus.core.runs import BaseComparison
 from versus.core.stages import Places
 
 

@@ -9,9 +9,10 @@ from versus.core import config as configs
 from versus.core import registry, stages
 from versus.core.display import Display
 from versus.core.errors import DataError, TrackingError, VerificationError
-from versus.core.experiment import BaseComparison, Experiment, ModelPart, Suite
+from versus.core.experiment import Experiment, ModelPart, Suite
 from versus.core.models import read_model
 from versus.core.paths import project_root, read_json, shown, write_json
+from versus.core.runs import BaseComparison
 from versus.core.stages import Places
 from versus.core.tables import write_table
 

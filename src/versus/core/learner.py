@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import Module
 from torch.optim import Optimizer
 
-from versus.core.experiment import RunKey
+from versus.core.runs import RunKey
 
 Metrics = Mapping[str, Tensor | float]
 """Metric name (``group/name``) -> a scalar, or one entry per run of the stack. Detached.

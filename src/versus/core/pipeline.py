@@ -16,10 +16,11 @@ from versus.core import comparison as statistics
 from versus.core import config as configs
 from versus.core.display import Display
 from versus.core.errors import DataError, VersusError
-from versus.core.experiment import BaseComparison, Experiment, ModelPart, RunConfig
+from versus.core.experiment import Experiment, ModelPart
 from versus.core.learner import Learner
 from versus.core.models import write_model
 from versus.core.paths import read_json, shown, write_json, write_text
+from versus.core.runs import BaseComparison, RunConfig
 from versus.core.sinks import CallbackSink, ConsoleSink, CsvSink, Sink, per_run
 from versus.core.stages import Places, code_digest, locked, verify
 from versus.core.tables import read_table, write_table

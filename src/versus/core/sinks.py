@@ -19,9 +19,9 @@ from torch import Tensor
 
 from versus.core.display import Display
 from versus.core.errors import DataError
-from versus.core.experiment import RunKey
 from versus.core.learner import Metrics
 from versus.core.paths import replacing, shown
+from versus.core.runs import RunKey
 
 logger = logging.getLogger(__name__)
 Record = dict[str, Any]

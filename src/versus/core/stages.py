@@ -19,8 +19,9 @@ from filelock import FileLock, Timeout
 
 from versus.core import config as configs
 from versus.core.errors import ConfigError, DataError
-from versus.core.experiment import BaseComparison, Experiment
+from versus.core.experiment import Experiment
 from versus.core.paths import project_root, read_json, shown, write_json
+from versus.core.runs import BaseComparison
 
 MANIFEST = "manifest.json"
 

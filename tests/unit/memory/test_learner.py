@@ -10,7 +10,8 @@ from torch import Tensor
 
 from tests.contract.test_memory import comparison
 from versus.core import stages
-from versus.core.experiment import RunKey, find
+from versus.core.experiment import find
+from versus.core.runs import RunKey
 from versus.core.sinks import per_run
 from versus.experiments.memory import naive
 from versus.experiments.memory.config import Comparison, Task

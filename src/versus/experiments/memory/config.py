@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from versus.core.config import Section
 from versus.core.errors import ConfigError
-from versus.core.experiment import BaseComparison, Seeds
+from versus.core.runs import BaseComparison, Seeds
 from versus.experiments.memory.rules import RuleSettings, canonical
 
 # The seed document's flags. Shapes of the data and axes of the grid both take lists.

@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.nn import Module
 from torch.optim import Optimizer
 
-from versus.core.experiment import ModelPart, RunConfig, RunKey
+from versus.core.experiment import ModelPart
 from versus.core.learner import Metrics
+from versus.core.runs import RunConfig, RunKey
 from versus.experiments.memory.config import Comparison, Task
 from versus.experiments.memory.passes import StreamPass
 from versus.experiments.memory.rules import find_rule

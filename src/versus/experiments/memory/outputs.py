@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from versus.core.experiment import RunKey
 from versus.core.paths import read_json
+from versus.core.runs import RunKey
 from versus.core.stages import Places
 from versus.core.tables import read_table, write_table
 from versus.experiments.memory import oracle_curves, pictures, results, study_pictures

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from versus.core.display import Display
-from versus.core.experiment import RunConfig, RunKey
+from versus.core.runs import RunConfig, RunKey
 from versus.core.sinks import per_run
 from versus.core.tables import write_table
 from versus.core.trainer import Trainer

@@ -1,0 +1,219 @@
+"""A comparison and the runs it expands into: variants times seeds."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self, cast
+
+from pydantic import AfterValidator, Field, field_validator
+
+from versus.core import config as configs
+from versus.core.config import Section
+from versus.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+
+class RunKey(NamedTuple):
+    """Identity of a run within its comparison."""
+
+    variant: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One variant with one seed; ``config`` is the comparison with the variant's values set."""
+
+    key: RunKey
+    config: Any
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One arm: its name, the axis values that made it, and the values it changes."""
+
+    name: str
+    choices: tuple[tuple[str, Any], ...]
+    overrides: Mapping[str, Any]
+
+
+def _as_seeds(value: int | tuple[int, ...]) -> tuple[int, ...]:
+    seeds = tuple(range(value)) if isinstance(value, int) else value
+    if not seeds or min(seeds) < 0 or len(set(seeds)) != len(seeds):
+        raise ValueError(f"needs a positive count or distinct seeds >= 0, received {value!r}")
+    return seeds
+
+
+Seeds = Annotated[int | tuple[int, ...], AfterValidator(_as_seeds)]
+
+
+class Compare(Section):
+    """How the verdict is reached."""
+
+    baseline: str = ""
+    """Name of the variant, or value of the grid, that the others are compared with."""
+    metrics: tuple[str, ...] = ()
+    """Primary metrics (Holm's correction runs over all of them); empty = the experiment's own."""
+    direction: Literal["minimize", "maximize"] = "minimize"
+    """Whether smaller or larger values are better."""
+    minimum_seeds: int = Field(8, ge=1)
+    """Below this number of paired seeds the verdict carries a warning."""
+
+
+class Checkpoint(Section):
+    """When the training state is saved."""
+
+    every: int = Field(50, ge=1)
+    """Steps between checkpoints; the newest two are kept."""
+
+
+class Log(Section):
+    """What is recorded while training."""
+
+    every: int = Field(1, ge=1)
+    """Steps between records of the training metrics."""
+    sinks: tuple[Literal["console", "csv", "mlflow"], ...] = ("console", "mlflow")
+    """Where records go besides the JSON lines that are always written."""
+
+
+class BaseComparison(Section):
+    """Sections that every comparison has; an experiment adds ``data``, ``model``, ``train``."""
+
+    # Sections that change neither a weight nor a metric, so that a finished run stays valid.
+    UNHASHED: ClassVar[frozenset[str]] = frozenset({"compare", "checkpoint", "log", "children"})
+
+    experiment: str
+    """Name of the experiment (a folder under ``versus/experiments``)."""
+    seeds: Seeds = 20
+    """Test seeds: a count, or a list. Every variant runs on every seed."""
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    """``auto`` (CUDA if present), ``cpu`` or ``cuda[:N]``."""
+    threads: int = Field(1, ge=1)
+    """CPU threads of torch. Results are equal to the bit for equal counts."""
+    children: Literal["auto", "run", "variant"] = "auto"
+    """MLflow child runs: one per run, one per variant, or ``auto`` (per variant for cheap runs)."""
+    variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Arms of the comparison: name -> values that differ, as nested keys."""
+    grid: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    """Arms generated as a product: dotted key -> values."""
+    compare: Compare = Compare()
+    checkpoint: Checkpoint = Checkpoint()
+    log: Log = Log()
+
+    @field_validator("grid", mode="before")
+    @classmethod
+    def _grid_values(cls, grid: Any) -> Any:
+        if not isinstance(grid, Mapping):
+            return grid
+        listed = {k: v if isinstance(v, list | tuple) else [v] for k, v in grid.items()}
+        empty = [key for key, values in listed.items() if not values]
+        if empty:
+            raise ValueError(f"the grid is empty at {', '.join(empty)}; give at least one value")
+        return listed
+
+    @property
+    def seed_list(self) -> tuple[int, ...]:
+        """The test seeds, in order."""
+        return cast(tuple[int, ...], self.seeds)
+
+    def use_torch(self) -> "torch.device":
+        """Set torch's number of threads and return the device.
+
+        Raises:
+            ConfigError: if there is no such device.
+        """
+        import torch
+
+        torch.set_num_threads(self.threads)
+        count = torch.cuda.device_count()
+        if self.device == "auto":
+            return torch.device("cuda" if count else "cpu")
+        device = torch.device(self.device)
+        if device.type == "cuda" and (device.index or 0) >= count:
+            raise ConfigError(
+                f"device: no such CUDA device here ({count} present), received {self.device!r}; "
+                "use auto or cpu"
+            )
+        return device
+
+    def digest(self) -> str:
+        """Identity of the training that this comparison asks for."""
+        return configs.digest(self.model_dump(mode="json", exclude=set(self.UNHASHED)))
+
+    def arms(self) -> list[Variant]:
+        """All variants: the named ones times the grid."""
+        named = list(self.variants.items()) or [("", {})]
+        keys = list(self.grid)
+        return [
+            _variant(name, overrides, dict(zip(keys, values, strict=True)), self.grid)
+            for name, overrides in named
+            for values in itertools.product(*self.grid.values())
+        ]
+
+    def with_overrides(self, variant: Variant) -> Self:
+        """This comparison with the variant's values set, validated again."""
+        tree = self.model_dump(mode="json", exclude={"variants", "grid"})
+        source = f"variant {variant.name}"
+        return configs.load(type(self), [("", tree), (source, variant.overrides)])
+
+    def expand(self, seeds: Sequence[int] | None = None) -> list[RunConfig]:
+        """One :class:`RunConfig` per variant and seed, variants first.
+
+        Raises:
+            ConfigError: if a variant's values are not acceptable or two variants share a name.
+        """
+        runs = []
+        for variant in self.arms():
+            settings = self.with_overrides(variant)
+            runs += [
+                RunConfig(RunKey(variant.name, seed), settings) for seed in seeds or self.seed_list
+            ]
+        if len({run.key for run in runs}) != len(runs):
+            raise ConfigError("grid: holds a value twice; list every value once")
+        return runs
+
+    def baselines(self) -> dict[str, str]:
+        """Variant -> the variant that differs from it only by being the baseline.
+
+        Where no baseline is named, every variant is its own, and nothing is compared.
+
+        Raises:
+            ConfigError: if ``compare.baseline`` names neither a variant nor a grid value.
+        """
+        arms = self.arms()
+        wanted = self.compare.baseline
+        axis = next((k for arm in arms for k, v in arm.choices if str(v) == wanted), None)
+        if not wanted or (axis is None and len(arms) == 1):
+            return {arm.name: arm.name for arm in arms}
+        if axis is None:
+            names = ", ".join(arm.name for arm in arms[:12])
+            raise ConfigError(
+                f"compare.baseline: no variant or grid value is {wanted!r}; there are {names}"
+            )
+        by_choices = {arm.choices: arm.name for arm in arms}
+        return {arm.name: by_choices[_replaced(arm.choices, axis, wanted)] for arm in arms}
+
+
+def _replaced(
+    choices: tuple[tuple[str, Any], ...], axis: str, label: str
+) -> tuple[tuple[str, Any], ...]:
+    return tuple((key, label if key == axis else value) for key, value in choices)
+
+
+def _variant(
+    name: str, overrides: Mapping[str, Any], cell: Mapping[str, Any], grid: Mapping[str, Any]
+) -> Variant:
+    parts = [name] if name else []
+    parts += [value for value in cell.values() if isinstance(value, str)]
+    parts += [
+        f"{key.rpartition('.')[2]}={value}"
+        for key, value in cell.items()
+        if not isinstance(value, str) and len(grid[key]) > 1
+    ]
+    tree = dict(overrides)
+    for key, value in cell.items():
+        tree = configs.merge(tree, configs.nested(key, value))
+    choices = (("variants", name), *cell.items()) if name else tuple(cell.items())
+    return Variant(",".join(parts) or "default", choices, tree)
