@@ -129,17 +129,20 @@ def glance(verdict: Mapping[str, Any]) -> str:
     columns = [["", *verdict["variants"]]]
     for metric in _metrics(verdict):
         summaries = _summaries(verdict, metric)
-        values = [abs(s["value"]) for s in summaries.values() if s["value"] is not None]
-        cells = [number(s["value"], max(values, default=1)) for s in summaries.values()]
-        marks = [outcomes.get((metric, variant), "") for variant in summaries]
-        marked = [
-            f"{cell} {mark}" if mark in ("better", "worse") else cell
-            for cell, mark in zip(cells, marks, strict=True)
-        ]
-        columns.append([metric, *marked])
+        cells = [_cell(s, outcomes.get((metric, v), "")) for v, s in summaries.items()]
+        columns.append([metric, *cells])
     many_metrics = len(columns) > len(columns[0])
     rows = columns if many_metrics else [list(row) for row in zip(*columns, strict=True)]
     return _aligned(rows)
+
+
+def _cell(summary: Mapping[str, Any], outcome: str) -> str:
+    parts = ["" if summary["value"] is None else f"{summary['value']:.3g}"]
+    if outcome in ("better", "worse"):
+        parts.append(outcome)
+    if summary["diverged"]:
+        parts.append(f"({summary['diverged']} diverged)")
+    return " ".join(parts).strip()
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:

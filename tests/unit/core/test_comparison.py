@@ -401,7 +401,10 @@ def test_the_overview_marks_only_what_is_significant() -> None:
     verdict: dict[str, object] = {
         "metric": ["a", "b", "c"],
         "variants": {
-            name: {m: {"value": v} for m, v in zip("abc", values, strict=True)}
+            name: {
+                m: {"value": v, "diverged": 2 * (v is None)}
+                for m, v in zip("abc", values, strict=True)
+            }
             for name, values in {"base": (1.0, 2.0, 3.0), "new|x": (0.5, 2.5, None)}.items()
         },
         "comparisons": [
@@ -416,4 +419,4 @@ def test_the_overview_marks_only_what_is_significant() -> None:
     assert [row[0] for row in lines[2:]] == ["a", "b", "c"]
     assert lines[2][2].endswith(" better")
     assert not lines[3][2].endswith("undecided")
-    assert lines[4][2].endswith(" worse")
+    assert lines[4][2] == "worse (2 diverged)"
