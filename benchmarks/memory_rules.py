@@ -9,7 +9,6 @@ over runs, and reads shorter streams and smaller memories off as prefixes of the
 
 import argparse
 import itertools
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from common import RESULTS, Row, merge, row
 from torch import Tensor
 
 from versus.experiments.memory import fast, naive, scenarios
@@ -50,13 +50,13 @@ class Case(NamedTuple):
 def main() -> None:
     """Measure all ratios, print them and merge them into the results file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
+    parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     keys, values = _streams()
     rows = [_measure(case, arguments.repeats) for case in _cases(keys, values)]
-    _merge(arguments.out, rows)
+    merge(arguments.out, rows)
 
 
 def _cases(keys: Tensor, values: Tensor) -> list[Case]:
@@ -136,7 +136,7 @@ def _stacked(
     return {(s, length, size): found[canonical(s), length, size] for s, length, size in runs}
 
 
-def _measure(case: Case, repeats: int) -> dict[str, object]:
+def _measure(case: Case, repeats: int) -> Row:
     """Best process CPU time of each side, taken in turns."""
     times: dict[str, list[float]] = {"loop": [], "fast": []}
     for _ in range(repeats):
@@ -149,14 +149,7 @@ def _measure(case: Case, repeats: int) -> dict[str, object]:
         f"{case.name:52s} {slow * 1e3:9.1f} ms {quick * 1e3:8.2f} ms"
         f" {ratio:6.1f}x (target {case.target:g}x)\n"
     )
-    return {
-        "experiment": "memory",
-        "name": case.name,
-        "ratio": round(ratio, 1),
-        "target": case.target,
-        "holds": ratio >= case.target,
-        "command": COMMAND,
-    }
+    return row("memory", case.name, ratio, case.target, COMMAND)
 
 
 def _seconds(action: Callable[[], Errors]) -> float:
@@ -171,14 +164,6 @@ def _check(case: Case) -> None:
     for run, errors in expected.items():
         if not np.allclose(errors, received[run], rtol=case.tolerance, atol=0):
             raise RuntimeError(f"{case.name}: {run}: loop {errors}, fast {received[run]}")
-
-
-def _merge(path: Path, rows: list[dict[str, object]]) -> None:
-    """Replace the rows of the same experiment and name, keep all others."""
-    old = json.loads(path.read_text()) if path.exists() else []
-    new = {(row["experiment"], row["name"]) for row in rows}
-    kept = [row for row in old if (row["experiment"], row["name"]) not in new]
-    path.write_text(json.dumps(kept + rows, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Checkpoints: one safetensors file each, written whole or not at all, never a pickle.
 
-Tensors are stored under their path; everything else travels as JSON in the file's metadata. A torn
-or foreign file is skipped in favour of the one before it, which is why the newest two are kept.
+Tensors are stored under their number and path; everything else travels as JSON in the file's
+metadata. A torn or foreign file is skipped in favour of the one before it, which is why the newest
+two are kept.
 """
 
 import json
@@ -78,18 +79,29 @@ def _files(folder: Path) -> list[Path]:
 def _strip(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     """Replace tensors by references and what JSON lacks (tuples, integer keys) by marked forms."""
     if isinstance(value, Tensor):
-        tensors[path] = value.detach().cpu().contiguous().clone()
-        return {"$tensor": path}
+        name = f"{len(tensors)}{path}"  # keys `1` and `"1"`, or `a/b`, may give equal paths
+        tensors[name] = value.detach().cpu().contiguous().clone()
+        return {"$tensor": name}
     if isinstance(value, tuple | list):
         items = [_strip(item, f"{path}/{i}", tensors) for i, item in enumerate(value)]
         return {"$tuple": items} if isinstance(value, tuple) else items
     if isinstance(value, Mapping):
-        return {"$items": [[k, _strip(v, f"{path}/{k}", tensors)] for k, v in value.items()]}
-    if value is None or isinstance(value, bool | int | float | str):
+        return {"$items": [_strip_item(k, v, path, tensors) for k, v in value.items()]}
+    if _is_plain(value):
         return value
     raise CheckpointError(
         f"state{path}: neither tensor nor JSON value, received {type(value).__name__}"
     )
+
+
+def _strip_item(key: Any, value: Any, path: str, tensors: dict[str, Tensor]) -> list[Any]:
+    if not _is_plain(key):
+        raise CheckpointError(f"state{path}: a key is no JSON value, received {key!r}")
+    return [key, _strip(value, f"{path}/{key}", tensors)]
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def _restore(value: Any, tensors: Mapping[str, Tensor]) -> Any:

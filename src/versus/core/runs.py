@@ -192,14 +192,13 @@ class BaseComparison(Section):
             raise ConfigError(
                 f"compare.baseline: no variant or grid value is {wanted!r}; there are {names}"
             )
-        by_choices = {arm.choices: arm.name for arm in arms}
-        return {arm.name: by_choices[_replaced(arm.choices, axis, wanted)] for arm in arms}
+        by_labels = {_labels(arm): arm.name for arm in arms}
+        return {arm.name: by_labels[_labels(arm, axis, wanted)] for arm in arms}
 
 
-def _replaced(
-    choices: tuple[tuple[str, Any], ...], axis: str, label: str
-) -> tuple[tuple[str, Any], ...]:
-    return tuple((key, label if key == axis else value) for key, value in choices)
+def _labels(arm: Variant, axis: str = "", label: str = "") -> tuple[str, ...]:
+    """The arm's choices as ``compare.baseline`` writes them, with that of ``axis`` replaced."""
+    return tuple(label if key == axis else str(value) for key, value in arm.choices)
 
 
 def _variant(

@@ -107,16 +107,16 @@ def prepare(experiment: Experiment, comparison: BaseComparison, folder: Path) ->
     when complete, so an interrupted preparation leaves nothing that looks finished.
 
     Raises:
-        DataError: if what is there is torn or was made from other params.
+        DataError: if what is there is torn or made from other params, or the folder is unusable.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / f".{folder.name}.lock"):
+            if not (folder / MANIFEST).exists():
+                _generate(experiment, comparison, folder)
+            return verify(experiment, comparison, folder)
     except OSError as error:
         raise _unusable(folder.parent, error) from error
-    with FileLock(folder.parent / f".{folder.name}.lock"):
-        if not (folder / MANIFEST).exists():
-            _generate(experiment, comparison, folder)
-        return verify(experiment, comparison, folder)
 
 
 def _generate(experiment: Experiment, comparison: BaseComparison, folder: Path) -> None:

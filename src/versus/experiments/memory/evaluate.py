@@ -78,6 +78,11 @@ def predictor(part: ModelPart) -> Predictor:
             raise DataError(
                 f"write_key has {len(keys)} rows, write_value {len(values)}; give one value per key"
             )
+        if keys.shape[1] != queries.shape[1]:
+            raise DataError(
+                f"write_key has {keys.shape[1]} columns, query {queries.shape[1]}; both are keys "
+                "of one dimension"
+            )
         memory = naive.run(rule, keys, values).memory
         return {"read": (queries @ memory.mT).numpy(), "state": memory.numpy()}
 
@@ -94,7 +99,10 @@ def example(part: ModelPart) -> dict[str, NDArray[Any]]:
 def _matrix(inputs: Arrays, name: str) -> torch.Tensor:
     if name not in inputs:
         raise DataError(f"{name}: missing; a memory takes write_key, write_value and query")
-    array = np.asarray(inputs[name], dtype=np.float32)
+    try:
+        array = np.asarray(inputs[name], dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name}: not a matrix of numbers ({error})") from error
     if array.ndim != 2 or array.shape[0] == 0:
         raise DataError(
             f"{name}: expected a matrix with at least one row, received shape {array.shape}"
