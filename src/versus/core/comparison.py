@@ -41,6 +41,7 @@ from versus.core.paired import (
     mean_interval,
     ranked,
     signed_rank_p,
+    spread,
     wilson,
 )
 from versus.core.verdict import caveats, sentence
@@ -226,7 +227,7 @@ def _paired(
     differences = differences_of(x, y)
     primary = metric in settings.metrics
     order = ranked(x, y, settings.direction)
-    spread = float(differences.std(ddof=1)) if len(differences) > 1 else 0.0
+    deviation = spread(differences) if len(differences) > 1 else 0.0
     better = order > 0 if settings.direction == "maximize" else order < 0
     wins = float(better.sum() + 0.5 * (order == 0).sum())
     return {
@@ -240,7 +241,7 @@ def _paired(
         "pairs": len(differences),
         "p_value": signed_rank_p(order) if primary else None,
         "p_adjusted": None,
-        "effect_size": float(differences.mean()) / spread if spread > 0 else None,
+        "effect_size": float(differences.mean()) / deviation if deviation else None,
         "win_rate": wins / len(order) if primary else None,
         "win_rate_ci": wilson(wins, len(order), settings.confidence) if primary else None,
     }

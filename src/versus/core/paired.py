@@ -29,7 +29,7 @@ def mean_interval(
     if len(sample) < 2:
         return None
     mean = float(sample.mean())
-    error = float(sample.std(ddof=1)) / math.sqrt(len(sample))
+    error = spread(sample) / math.sqrt(len(sample))
     quantiles = None
     if len(sample) >= BOOTSTRAP_FROM and error > 0:
         quantiles = _studentised_quantiles(sample, error, confidence, n_bootstrap, names)
@@ -37,6 +37,11 @@ def mean_interval(
         half = float(stats.t.ppf(0.5 + confidence / 2, len(sample) - 1))
         quantiles = (-half, half)
     return [mean - quantiles[1] * error, mean - quantiles[0] * error]
+
+
+def spread(sample: Values) -> float:
+    """Standard deviation, exactly 0 where all values are equal (rounding says otherwise)."""
+    return float(sample.std(ddof=1)) if np.ptp(sample) > 0 else 0.0
 
 
 def _studentised_quantiles(
