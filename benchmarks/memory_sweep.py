@@ -17,7 +17,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
@@ -52,7 +52,7 @@ class Stopwatch:
     """CPU seconds of this process by part; what a part calls counts for the inner part only."""
 
     def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self._parts = ["rest"]
         self._since = time.process_time()
 
