@@ -188,9 +188,10 @@ class BaseComparison(Section):
         if not wanted or (axis is None and len(arms) == 1):
             return {arm.name: arm.name for arm in arms}
         if axis is None:
-            names = ", ".join(arm.name for arm in arms[:12])
+            there = dict.fromkeys(str(value) for arm in arms for _, value in arm.choices)
             raise ConfigError(
-                f"compare.baseline: no variant or grid value is {wanted!r}; there are {names}"
+                f"compare.baseline: no variant or grid value is {wanted!r}; there are "
+                f"{', '.join(there)}"
             )
         by_labels = {_labels(arm): arm.name for arm in arms}
         return {arm.name: by_labels[_labels(arm, axis, wanted)] for arm in arms}
