@@ -130,6 +130,19 @@ def test_all_diverged_is_a_failure_that_says_so(
     assert status["state"] == "failed"
 
 
+def test_a_bug_leaves_no_run_that_seems_alive(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("versus.core.pipeline.publish", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        cli.main(["train", "memory", *QUICK])
+    status = json.loads(next((project / "runs").rglob("status.json")).read_text())
+    assert status == {"state": "failed", "message": "a bug"}
+
+
 def test_torn_data_are_refused_with_a_remedy(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,7 @@ import versus
 from versus.core import comparison as statistics
 from versus.core import config as configs
 from versus.core.display import Display
-from versus.core.errors import DataError, VersusError
+from versus.core.errors import DataError
 from versus.core.experiment import Experiment, ModelPart
 from versus.core.learner import Learner
 from versus.core.models import write_model
@@ -160,8 +160,8 @@ def _status(work: Path, send: Callable[[], None] | None) -> Iterator[None]:
     except KeyboardInterrupt:
         set_state("interrupted", "stopped by the user")
         raise
-    except VersusError as error:
-        set_state("failed", str(error))
+    except Exception as error:  # also a bug: no run may seem alive that is not
+        set_state("failed", str(error) or repr(error))
         raise
     else:
         set_state("finished")
