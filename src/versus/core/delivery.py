@@ -1,4 +1,4 @@
-"""What the command line does with a comparison: deliver it to MLflow, evaluate it, sum it up."""
+"""A comparison delivered to MLflow: sent, its models registered, synced later if need be."""
 
 import os
 from collections.abc import Callable, Mapping
