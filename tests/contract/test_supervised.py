@@ -168,3 +168,13 @@ def test_an_intervention_is_not_undone(tmp_path: Path) -> None:
     changed = LinearLearner(RUNS)
     Trainer(changed, tmp_path / "b", hooks=[Booster()]).run()
     assert not torch.equal(plain.model.weight, changed.model.weight)
+
+
+def test_a_kill_before_the_sinks_are_closed_loses_no_table(tmp_path: Path) -> None:
+    sink = sinks.CsvSink(tmp_path / "metrics.jsonl")
+    Trainer(LinearLearner(RUNS), tmp_path, sinks=[sink]).run()
+    table = tmp_path / "metrics_by_step.csv"
+    written = table.read_bytes()
+    table.unlink()
+    Trainer(LinearLearner(RUNS), tmp_path, sinks=[sink]).run()
+    assert table.read_bytes() == written

@@ -11,6 +11,7 @@ import logging
 import math
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -149,8 +150,7 @@ class ConsoleSink:
         if time.monotonic() - self._last < self.seconds:
             return
         self._last = time.monotonic()
-        last = next(iter(reversed(list(read(self.source)))), None)
-        if last is not None:
+        for last in deque(read(self.source), maxlen=1):
             values = ", ".join(f"{k} {v:.4g}" for k, v in last["metrics"].items() if v is not None)
             self.display.note(
                 f"  step {last['step']} {last['variant']} seed {last['seed']}: {values}"

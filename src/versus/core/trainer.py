@@ -85,6 +85,8 @@ class Trainer:
                 self._resume()
                 if not self.position.finished:
                     self._train()
+                for sink in self.sinks:  # also after a kill between the last step and here
+                    sink.close()
                 return self.learner.evaluate()
         except BaseException:  # an interruption too; it goes on to the caller
             self._fire("on_exception")
@@ -111,8 +113,6 @@ class Trainer:
         self._fire("on_train_end")
         self.position.finished = True
         self._save()
-        for sink in self.sinks:
-            sink.close()
 
     def _remaining_batches(self, epoch: int) -> Iterator[Any]:
         return itertools.islice(self.learner.batches(epoch), self.position.in_epoch, None)

@@ -31,26 +31,6 @@ SEEDS = (0, 1, 2)
 VARIANTS = ("Delta", "Omega")
 
 
-@pytest.fixture(autouse=True)
-def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated sqlite file, made once: the migrations take seconds."""
-    root = tmp_path_factory.mktemp("store")
-    tracking.initialise(tracking.tracking_uri(root))
-    return root / "mlflow.db"
-
-
-@pytest.fixture
-def root(tmp_path: Path, empty_store: Path) -> Path:
-    (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())
-    return tmp_path
-
-
 @pytest.fixture
 def client(root: Path) -> MlflowClient:
     return tracking.connect(tracking.tracking_uri(root))

@@ -67,7 +67,7 @@ def recursive_least_squares(written: int, dim: int, noise: float) -> float:
     return least_squares(written, dim, noise)
 
 
-def one_pass_recall(pairs: int, dim: int) -> float:
+def one_pass_recall(pairs: float, dim: float) -> float:
     """Least NMSE that any linear memory reaches on n stored pairs with unrelated Gaussian values.
 
     max(0, 1 - d/n), from the rank d of the keys alone, whatever their distribution. RLS and

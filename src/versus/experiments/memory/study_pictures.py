@@ -9,7 +9,7 @@ import pandas as pd
 
 from versus.core import drawing, forest, plots
 from versus.core.drawing import Curve, Text
-from versus.experiments.memory import oracle_curves
+from versus.experiments.memory import oracle_curves, oracles
 
 OVER_SEEDS = "mean and 95 % interval over seeds"
 
@@ -111,8 +111,7 @@ def plot_recall(metrics: pd.DataFrame, out: Path, loads: Mapping[str, float]) ->
     long = metrics.melt("variant", list(columns), var_name="metric", value_name="recall")
     grid = np.geomspace(*oracle_curves.span(list(loads.values())), 200)
     ratios = sorted({*grid.tolist(), 1.0})
-    # 1 - d/n depends on the load alone.
-    optimum = [max(0.0, 1 - 1 / ratio) for ratio in ratios]
+    optimum = [oracles.one_pass_recall(ratio, 1) for ratio in ratios]  # the load alone counts
     figure = plots.lines_with_interval(
         long.assign(load=long["metric"].map(columns)),
         x="load",
