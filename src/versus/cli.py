@@ -24,6 +24,7 @@ usage: versus VERB [EXPERIMENT] [options] [--key value ...]
   train X               run the comparison: data, training, verdict
   compare X             verdict and plots again, from the tables on disk
   evaluate X            measure registered models; reproduces the training's metrics
+  search X --trials N   look for better settings on the tuning seeds (Optuna)
   plots X [--csv FILE]  pictures of a finished comparison, or of a table from elsewhere
   stage X NAME          one pipeline stage (data, train, compare, evaluate): what dvc.yaml calls
   demo                  every experiment at its smallest, under runs/demo
@@ -76,7 +77,16 @@ def _run(verb: str, words: list[str]) -> int:
 
 
 def _train(words: list[str]) -> None:
-    from versus.core.arguments import CONFIG, PROFILE, Option, experiment_first, load, parse
+    from versus.core.arguments import (
+        CONFIG,
+        OVERLAY,
+        PROFILE,
+        UNTRACKED,
+        Option,
+        experiment_first,
+        load,
+        parse,
+    )
 
     name, words = experiment_first("train", words)
     about = (
@@ -84,15 +94,14 @@ def _train(words: list[str]) -> None:
         "run, and says so when it is already done."
     )
     out = Option("out", "folder for tables, models, verdict and plots", Path)
-    untracked = Option(
-        "no-tracking", "do not log to MLflow now; versus sync can later", switch=True
+    options, rest = parse(
+        "train", about, words, CONFIG, PROFILE, OVERLAY, out, UNTRACKED, experiment=name
     )
-    options, rest = parse("train", about, words, CONFIG, PROFILE, out, untracked, experiment=name)
 
     from versus.core.display import Display
     from versus.core.stages import adhoc_places
 
-    experiment, comparison = load(name, options.config, options.profile, rest)
+    experiment, comparison = load(name, options.config, options.profile, rest, options.overlay)
     places = adhoc_places(experiment, comparison, options.profile or "base", out=options.out)
     _run_comparison(
         experiment, comparison, places, Display(options.quiet), tracked=not options.no_tracking
@@ -122,19 +131,67 @@ def _run_comparison(
         display.note(link)
 
 
+def _search(words: list[str]) -> None:
+    from versus.core.arguments import (
+        CONFIG,
+        OVERLAY,
+        PROFILE,
+        UNTRACKED,
+        Option,
+        experiment_first,
+        load,
+        parse,
+        positive,
+    )
+
+    name, words = experiment_first("search", words)
+    about = (
+        "Look for better settings: trials of search.space, scored on the tuning seeds. The same "
+        "command continues a study, here or beside other workers; the best settings become an "
+        "overlay for versus train."
+    )
+    trials = Option("trials", "finished trials of the whole study", positive, default=50)
+    study_name = Option("study", "name of the study (default: from its params, data and code)")
+    storage = Option("storage", "SQLAlchemy address for Optuna (default: optuna.db of the project)")
+    workers = Option("workers", "processes on this machine", positive, default=1)
+    own = (trials, study_name, storage, workers, UNTRACKED)
+    options, rest = parse("search", about, words, CONFIG, PROFILE, OVERLAY, *own, experiment=name)
+
+    from versus.core.display import Display
+    from versus.core.search import runner
+
+    experiment, comparison = load(name, options.config, options.profile, rest, options.overlay)
+    study = runner.open_study(experiment, comparison, options.study, Display(options.quiet))
+    runner.run(
+        study,
+        trials=options.trials,
+        storage=options.storage or runner.default_storage(),
+        helpers=runner.helper_commands([name, *words], options.workers),
+        tracked=not options.no_tracking,
+    )
+
+
 def _compare(words: list[str]) -> None:
-    from versus.core.arguments import CONFIG, PROFILE, Option, experiment_first, load, parse
+    from versus.core.arguments import (
+        CONFIG,
+        OVERLAY,
+        PROFILE,
+        Option,
+        experiment_first,
+        load,
+        parse,
+    )
 
     name, words = experiment_first("compare", words)
     about = "Verdict and plots again, from the tables on disk."
     out = Option("out", "results folder (default: that of versus train)", Path)
-    options, rest = parse("compare", about, words, CONFIG, PROFILE, out, experiment=name)
+    options, rest = parse("compare", about, words, CONFIG, PROFILE, OVERLAY, out, experiment=name)
 
     from versus.core import pipeline
     from versus.core.display import Display
     from versus.core.stages import adhoc_places
 
-    experiment, comparison = load(name, options.config, options.profile, rest)
+    experiment, comparison = load(name, options.config, options.profile, rest, options.overlay)
     places = adhoc_places(experiment, comparison, options.profile or "base", out=options.out)
     verdict = pipeline.compare(experiment, comparison, places)
     Display(options.quiet).line(pipeline.summary(experiment, verdict, places))
@@ -205,6 +262,7 @@ def _evaluate(words: list[str]) -> None:
 def _plots(words: list[str]) -> None:
     from versus.core.arguments import (
         CONFIG,
+        OVERLAY,
         PROFILE,
         Option,
         experiment_first,
@@ -217,7 +275,9 @@ def _plots(words: list[str]) -> None:
     about = "Pictures of a finished comparison, or of a table with the experiment's columns."
     table = Option("csv", "draw this table instead", Path)
     out = Option("out", "where the pictures go, or the results folder", Path)
-    options, rest = parse("plots", about, words, CONFIG, PROFILE, table, out, experiment=name)
+    options, rest = parse(
+        "plots", about, words, CONFIG, PROFILE, OVERLAY, table, out, experiment=name
+    )
 
     from versus.core.display import Display
     from versus.core.experiment import find
@@ -229,7 +289,7 @@ def _plots(words: list[str]) -> None:
         out_folder = options.out or options.csv.parent / "plots"
         pictures = find(name).plots_of_csv(options.csv, out_folder)
     else:
-        experiment, comparison = load(name, options.config, options.profile, rest)
+        experiment, comparison = load(name, options.config, options.profile, rest, options.overlay)
         places = adhoc_places(experiment, comparison, options.profile or "base", out=options.out)
         pictures = experiment.plots(comparison, places.results)
     for picture in pictures:
@@ -301,8 +361,11 @@ def _sync(words: list[str]) -> None:
 
     from versus.core import delivery
     from versus.core.display import Display
+    from versus.core.search import runner
 
-    delivery.sync(Display(options.quiet))
+    display = Display(options.quiet)
+    if delivery.sync(display) + runner.sync(display) == 0:
+        display.line("nothing to send")
 
 
 def _ui(words: list[str]) -> None:
@@ -330,6 +393,7 @@ VERBS: dict[str, Callable[[list[str]], None]] = {
     "train": _train,
     "compare": _compare,
     "evaluate": _evaluate,
+    "search": _search,
     "plots": _plots,
     "stage": _stage,
     "demo": _demo,

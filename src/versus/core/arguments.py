@@ -1,7 +1,7 @@
 """Words of a command line -> options, a comparison, or a help text."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ class Option:
 
     flag: str
     about: str
-    kind: type = str
+    kind: Callable[[str], Any] = str
     switch: bool = False
     default: Any = None
 
@@ -31,7 +31,16 @@ CONFIG = Option(
     "config", "params file, or config.json of an earlier run (default: params/X.yaml)", Path
 )
 PROFILE = Option("profile", "overlay params/PROFILE/X.yaml: smoke, default, full", default="")
+OVERLAY = Option("overlay", "a params file laid over the others, such as a study's best.yaml", Path)
+UNTRACKED = Option("no-tracking", "do not log to MLflow now; versus sync can later", switch=True)
 QUIET = Option("quiet", "results only: no progress, no notes", switch=True, default=False)
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number >= 1, received {text!r}")
+    return int(text)
 
 
 class HelpRequested(Exception):
@@ -101,9 +110,13 @@ def no_more(verb: str, rest: Sequence[str]) -> None:
 
 
 def load(
-    name: str, config: Path | None, profile: str, rest: Sequence[str]
+    name: str,
+    config: Path | None,
+    profile: str,
+    rest: Sequence[str],
+    overlay: Path | None = None,
 ) -> tuple[Experiment, BaseComparison]:
-    """The comparison that params file, profile and overrides describe.
+    """The comparison that params file, profile, overlay and overrides describe.
 
     Raises:
         ConfigError: listing every mistake, also those of single variants.
@@ -119,6 +132,8 @@ def load(
     layers: list[tuple[str, dict[str, Any]]] = [(shown(path), base)]
     if profile:
         layers.append(_overlay(path, profile))
+    if overlay is not None:
+        layers.append((shown(overlay), configs.read_yaml(overlay)))
     for key, value in configs.parse_overrides(rest, experiment.Comparison, experiment.ALIASES):
         layers.append((configs.COMMAND_LINE, configs.nested(key, value)))
     comparison: BaseComparison = configs.load(experiment.Comparison, layers)

@@ -96,8 +96,8 @@ def _register(results: Path, links: tracking.Links, described: Mapping[str, Any]
         )
 
 
-def sync(display: Display) -> None:
-    """Send every work folder that MLflow does not know in full.
+def sync(display: Display) -> int:
+    """Send every work folder that MLflow does not know in full; return how many there were.
 
     Raises:
         TrackingError: if the store cannot be reached.
@@ -108,8 +108,7 @@ def sync(display: Display) -> None:
         tracking.close_if_dead(folder)
         deliver(folder)
         display.line(f"sent {shown(folder)}")
-    if not folders:
-        display.line("nothing to send")
+    return len(folders)
 
 
 def links(places: Places) -> list[str]:

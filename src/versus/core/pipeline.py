@@ -118,7 +118,7 @@ def describe(
         "seeds": list(comparison.seed_list),
         "profile": places.profile,
         "tags": {"versus.version": versus.__version__},
-        "params": _flat(comparison, {"variants", "tuned"}),
+        "params": flat(comparison),
         "variants": {arm.name: _flat_tree(arm.overrides) for arm in comparison.arms()},
         "children": per_variant if comparison.children == "auto" else comparison.children,
         "data": {
@@ -137,8 +137,9 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float)
 
 
-def _flat(comparison: BaseComparison, exclude: set[str]) -> dict[str, Any]:
-    return _flat_tree(comparison.model_dump(mode="json", exclude=exclude))
+def flat(comparison: BaseComparison) -> dict[str, Any]:
+    """Dotted key -> value of what all variants share."""
+    return _flat_tree(comparison.model_dump(mode="json", exclude={"variants", "tuned", "search"}))
 
 
 def _flat_tree(tree: Mapping[str, Any]) -> dict[str, Any]:

@@ -144,10 +144,7 @@ class Projection:
             "profile": described["profile"],
             "config_digest": described["digest"],
             "data_digest": described["data"]["digest"],
-            "mlflow.source.name": "versus",
-            "mlflow.source.type": "LOCAL",
-            "mlflow.user": _user(),
-            "mlflow.source.git.commit": _commit(self.store.root),
+            **source_tags(self.store.root),
         }
         return {k: v for k, v in {**tags, **described["tags"]}.items() if v}
 
@@ -223,6 +220,13 @@ class Projection:
 
 def _key(child: Child) -> str:
     return f"run:{child}"
+
+
+def source_tags(root: Path) -> dict[str, str]:
+    """Who runs what: user, program and commit, as far as they are known."""
+    known = {"mlflow.user": _user(), "mlflow.source.git.commit": _commit(root)}
+    program = {"mlflow.source.name": "versus", "mlflow.source.type": "LOCAL"}
+    return {**program, **{key: value for key, value in known.items() if value}}
 
 
 def _user() -> str:

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self, cast
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from versus.core import config as configs
 from versus.core.config import Section
 from versus.core.errors import ConfigError
+from versus.core.search.space import Search
 
 if TYPE_CHECKING:
     import torch
@@ -47,6 +48,7 @@ def _as_seeds(value: int | tuple[int, ...]) -> tuple[int, ...]:
 
 
 Seeds = Annotated[int | tuple[int, ...], AfterValidator(_as_seeds)]
+TUNING_OFFSET = 1_000_000
 
 
 class Compare(Section):
@@ -82,12 +84,16 @@ class BaseComparison(Section):
     """Sections that every comparison has; an experiment adds ``data``, ``model``, ``train``."""
 
     # Sections that change neither a weight nor a metric, so that a finished run stays valid.
-    UNHASHED: ClassVar[frozenset[str]] = frozenset({"compare", "checkpoint", "log", "children"})
+    UNHASHED: ClassVar[frozenset[str]] = frozenset(
+        {"compare", "checkpoint", "log", "children", "search"}
+    )
 
     experiment: str
     """Name of the experiment (a folder under ``versus/experiments``)."""
     seeds: Seeds = 20
     """Test seeds: a count, or a list. Every variant runs on every seed."""
+    tuning_seeds: Seeds | None = None
+    """Seeds that hyperparameters are chosen on (a count or a list), disjoint from ``seeds``."""
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """``auto`` (CUDA if present), ``cpu`` or ``cuda[:N]``."""
     threads: int = Field(1, ge=1)
@@ -101,6 +107,23 @@ class BaseComparison(Section):
     compare: Compare = Compare()
     checkpoint: Checkpoint = Checkpoint()
     log: Log = Log()
+    search: Search = Search()
+
+    @field_validator("tuning_seeds", mode="before")
+    @classmethod
+    def _apart(cls, value: Any) -> Any:
+        """A count of tuning seeds starts where no count of test seeds will reach."""
+        counted = isinstance(value, int) and value > 0
+        return list(range(TUNING_OFFSET, TUNING_OFFSET + value)) if counted else value
+
+    @model_validator(mode="after")
+    def _disjoint_seeds(self) -> Self:
+        shared = set(self.seed_list) & set(self.tuning_seed_list)
+        if shared:
+            raise ValueError(
+                f"tuning_seeds: must be disjoint from seeds, received {sorted(shared)} in both"
+            )
+        return self
 
     @field_validator("grid", mode="before")
     @classmethod
@@ -117,6 +140,11 @@ class BaseComparison(Section):
     def seed_list(self) -> tuple[int, ...]:
         """The test seeds, in order."""
         return cast(tuple[int, ...], self.seeds)
+
+    @property
+    def tuning_seed_list(self) -> tuple[int, ...]:
+        """The tuning seeds, in order."""
+        return cast(tuple[int, ...], self.tuning_seeds or ())
 
     def use_torch(self) -> "torch.device":
         """Set torch's number of threads and return the device.

@@ -24,6 +24,7 @@ class State:
         experiment_id: id of the MLflow experiment.
         runs: key (``parent`` or a child's name after ``run:``) -> run id.
         status: key -> status last set.
+        launching: key of the last run that was to be made (studies).
         launcher: the run of ``mlflow run`` that the parent is linked with or is.
         offsets: see :class:`Sent`.
         upto: see :class:`Sent`.
@@ -39,6 +40,7 @@ class State:
     experiment_id: str = ""
     runs: dict[str, str] = field(default_factory=dict)
     status: dict[str, str] = field(default_factory=dict)
+    launching: str = ""
     launcher: str = ""
     offsets: dict[str, int] = field(default_factory=dict)
     upto: dict[str, int] = field(default_factory=dict)
@@ -101,6 +103,14 @@ def metric_name(name: str) -> str:
 
 def links_of(work: WorkFolder, state: State) -> Links:
     """Links of a folder whose state is at hand."""
+    primary = work.described.get("primary") or ()
+    urls, hint = addresses(state, primary[0] if primary else "", ascending=_ascending(work))
+    names = {k.removeprefix("run:"): v for k, v in state.runs.items() if k != PARENT}
+    return Links(state.experiment_id, state.runs[PARENT], names, urls, hint)
+
+
+def addresses(state: State, metric: str, *, ascending: bool) -> tuple[tuple[str, str], str]:
+    """Pages of the parent and of its children sorted by a metric, and what to start for them."""
     served = state.uri.startswith("http")
     base = state.uri.rstrip("/") if served else "http://127.0.0.1:5000"
     runs = f"{base}/#/experiments/{state.experiment_id}/runs"
@@ -108,15 +118,14 @@ def links_of(work: WorkFolder, state: State) -> Links:
     mode = "workflowType=machine_learning"  # the UI opens in a mode that hides training runs
     wanted = quote(f"tags.`mlflow.parentRunId` = '{parent}'", safe="")
     children = f"{runs}?{mode}&searchFilter={wanted}"
-    if primary := work.described.get("primary"):
-        name = quote(f"metrics.`{metric_name(primary[0])}`", safe="")
-        children += f"&orderByKey={name}&orderByAsc={_ascending(work)}&compareRunsMode=CHART"
-    names = {k.removeprefix("run:"): v for k, v in state.runs.items() if k != PARENT}
+    if metric:
+        name = quote(f"metrics.`{metric_name(metric)}`", safe="")
+        order = "true" if ascending else "false"
+        children += f"&orderByKey={name}&orderByAsc={order}&compareRunsMode=CHART"
     hint = "" if served else "the addresses work while `versus ui` (make ui) runs"
-    return Links(state.experiment_id, parent, names, (f"{runs}/{parent}?{mode}", children), hint)
+    return (f"{runs}/{parent}?{mode}", children), hint
 
 
-def _ascending(work: WorkFolder) -> str:
+def _ascending(work: WorkFolder) -> bool:
     verdict = work.results / "verdict.json"
-    maximised = verdict.is_file() and read_json(verdict).get("direction") == "maximize"
-    return "false" if maximised else "true"
+    return not (verdict.is_file() and read_json(verdict).get("direction") == "maximize")

@@ -166,6 +166,14 @@ class Store:
         for start in range(0, len(metrics), METRICS_AT_ONCE):
             self.client.log_batch(run_id, metrics=metrics[start : start + METRICS_AT_ONCE])
 
+    def log_few(self, run_id: str, params: Mapping[str, object], points: Sequence[Point]) -> None:
+        """Send up to 100 params and 1000 points at once."""
+        from mlflow.entities import Metric, Param
+
+        metrics = [Metric(metric_name(p.name), p.value, p.time, p.step) for p in points]
+        texts = [Param(k, str(v)[:LONGEST_VALUE]) for k, v in params.items()]
+        self.client.log_batch(run_id, metrics, texts)
+
     def log_texts(
         self,
         run_id: str,
@@ -191,20 +199,22 @@ class Store:
         tags = [InputTag("mlflow.data.context", context)]
         self.client.log_inputs(run_id, [DatasetInput(dataset, tags)])
 
-    def create_run(self, experiment: str, name: str, tags: Mapping[str, str]) -> "Run":
-        """Start a run."""
-        return self.client.create_run(experiment, tags=dict(tags), run_name=name)
+    def create_run(
+        self, experiment: str, name: str, tags: Mapping[str, str], started: int | None = None
+    ) -> "Run":
+        """Start a run, now or at ``started`` (ms)."""
+        return self.client.create_run(experiment, started, dict(tags), run_name=name)
 
     def log_artifact(self, run_id: str, path: Path, folder: str | None) -> None:
         """Copy a file to the run's artifacts, or into a folder there."""
         self.client.log_artifact(run_id, str(path), folder)
 
-    def set_status(self, run_id: str, status: str) -> None:
-        """Set the status; any but ``RUNNING`` ends the run now."""
+    def set_status(self, run_id: str, status: str, ended: int | None = None) -> None:
+        """Set the status; any but ``RUNNING`` ends the run, now or at ``ended`` (ms)."""
         if status == "RUNNING":
             self.client.update_run(run_id, status)
         else:
-            self.client.set_terminated(run_id, status)
+            self.client.set_terminated(run_id, status, ended)
 
 
 # --- projecting -----------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import pytest
 from versus.core import stages
 from versus.core.display import Display
 from versus.core.experiment import find
-from versus.experiments.memory.config import TUNING_OFFSET, Comparison
+from versus.core.runs import TUNING_OFFSET
+from versus.experiments.memory.config import Comparison
 from versus.experiments.memory.oracles import delta_error, normalised
 from versus.experiments.memory.tuning import _edges, tune
 

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from versus.core.config import Section
 from versus.core.errors import ConfigError
-from versus.core.runs import BaseComparison, Seeds
+from versus.core.runs import BaseComparison
 from versus.experiments.memory.rules import RuleSettings, canonical
 
 # The seed document's flags. Shapes of the data and axes of the grid both take lists.
@@ -29,7 +29,6 @@ ALIASES: Mapping[str, str] = {
     "regs": "grid.model.reg",
     "seed": "seeds",
 }
-TUNING_OFFSET = 1_000_000
 
 
 class StreamConfig(Section):
@@ -203,28 +202,14 @@ class Comparison(BaseComparison):
     data: DataConfig
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
-    tuning_seeds: Seeds | None = None
-    """Seeds that hyperparameters are tuned on (a count or a list), disjoint from ``seeds``."""
     tune: TuneConfig = TuneConfig()
     tuned: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
     """Variant -> stream -> model keys: what tuning chose, or what you set yourself."""
     out_csv: str = ""
     """Also write the runs to this file, with the columns of the seed document first."""
 
-    @field_validator("tuning_seeds", mode="before")
-    @classmethod
-    def _apart(cls, value: Any) -> Any:
-        """A count of tuning seeds starts where no count of test seeds will reach."""
-        counted = isinstance(value, int) and value > 0
-        return list(range(TUNING_OFFSET, TUNING_OFFSET + value)) if counted else value
-
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        shared = set(self.seed_list) & set(self.tuning_seed_list)
-        if shared:
-            raise ValueError(
-                f"tuning_seeds: must be disjoint from seeds, received {sorted(shared)} in both"
-            )
         if self.tune.grids and not self.tuning_seed_list:
             raise ValueError("tuning_seeds: needed to tune, received none; give a count")
         for variant, streams in self.tuned.items():
@@ -232,11 +217,6 @@ class Comparison(BaseComparison):
             if unknown:
                 raise ValueError(f"tuned.{variant}: no such stream, received {sorted(unknown)}")
         return self
-
-    @property
-    def tuning_seed_list(self) -> tuple[int, ...]:
-        """The tuning seeds, in order."""
-        return self.tuning_seeds or ()  # type: ignore[return-value]
 
     def rule_on(self, variant: str, stream: str) -> RuleSettings:
         """The rule of a variant on a stream, tuned where tuning chose something."""

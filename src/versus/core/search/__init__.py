@@ -1,0 +1,1 @@
+"""The search for better configurations: Optuna studies on the tuning seeds."""

@@ -1,0 +1,246 @@
+"""A study on disk: what it is about, how a trial trains, its table and its best configuration."""
+
+import math
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from versus.core import config as configs
+from versus.core import pipeline
+from versus.core.display import Display
+from versus.core.errors import ConfigError, TrainingError
+from versus.core.experiment import Experiment
+from versus.core.hooks import Context, Hook
+from versus.core.paths import read_json, write_json
+from versus.core.runs import BaseComparison, RunConfig, RunKey
+from versus.core.search.space import Values, settings_of, tree_of
+from versus.core.sinks import per_run
+from versus.core.stages import code_digest
+from versus.core.trainer import Trainer
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+REPORTS = 20  # most values that a training without evaluations reports to the pruner
+TRIAL = "trial"  # name of the variant that trains
+
+
+class Pruned(Exception):
+    """A trial is behind the others, or diverged on a seed; the message says which."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a study searches, and where it lies.
+
+    Attributes:
+        experiment: whose learner trains.
+        comparison: the comparison whose values trials start from; its arms play no part.
+        data: what the data stages wrote.
+        data_digest: digest of that.
+        name: name of the study.
+        folder: ``study.json``, ``trials/``, ``trials.json`` and the outputs.
+        display: where progress is shown.
+    """
+
+    experiment: Experiment
+    comparison: BaseComparison
+    data: Path
+    data_digest: str
+    name: str
+    folder: Path
+    display: Display
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics whose mean is the objective."""
+        return self.comparison.search.metrics or pipeline.primary_metrics(
+            self.experiment, self.comparison
+        )
+
+    @property
+    def identity(self) -> str:
+        """Equal for studies whose trials can be compared."""
+        return identity(self.comparison, self.data_digest)
+
+    def describe(self, wanted: int, storage: str) -> None:
+        """Write ``study.json``, which tracking is told."""
+        described = {
+            "experiment": self.comparison.experiment,
+            "name": self.name,
+            "identity": self.identity,
+            "direction": self.comparison.compare.direction,
+            "metrics": list(self.metrics),
+            "trials": wanted,
+            "storage": storage,
+            "params": pipeline.flat(self.comparison),
+            "space": self.comparison.search.model_dump(mode="json")["space"],
+            "tuning_seeds": list(self.comparison.tuning_seed_list),
+            "data": {"name": self.comparison.experiment, "digest": self.data_digest},
+        }
+        write_json(self.folder / "study.json", described)
+
+    def with_settings(self, settings: Mapping[str, Any]) -> BaseComparison:
+        """The comparison of one arm that these settings give.
+
+        Raises:
+            ConfigError: if they are not acceptable together.
+        """
+        tree = self.comparison.model_dump(mode="json", exclude={"variants", "grid", "tuned"})
+        layers = [("", tree), ("search.space", tree_of(settings))]
+        return configs.load(type(self.comparison), layers)
+
+    def defaults(self) -> dict[str, Any]:
+        """What the params set the searched keys to."""
+        known = dict(configs.leaves(self.comparison.model_dump(mode="json")))
+        return {one.key: known[one.key] for one in self.comparison.search.space.values()}
+
+    # --- one trial
+
+    def objective(self, trial: "Trial", values: Values) -> float:
+        """Train with the values on the tuning seeds; the mean of the metrics.
+
+        Raises:
+            Pruned: if it is behind the others, or diverged on a seed.
+        """
+        settings = settings_of(self.comparison.search.space, values)
+        about: dict[str, Any] = {"settings": settings}
+        started = time.process_time()
+        try:
+            about |= self._measured(self.with_settings(settings), trial)
+        finally:
+            about["cpu_seconds"] = time.process_time() - started
+            trial.set_user_attr("about", about)
+        if about["diverged"]:
+            raise Pruned("diverged on a tuning seed")
+        return float(about["score"])
+
+    def _measured(self, config: BaseComparison, trial: "Trial") -> dict[str, Any]:
+        """Scores of a configuration, trained unless a trial before has."""
+        folder = self.folder / "trials" / config.digest()
+        scores = folder / "scores.json"
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / f"{folder.name}.lock"):  # two workers may draw the same
+            if not scores.is_file():
+                try:
+                    write_json(scores, self._train(config, folder, trial))
+                except Pruned:
+                    shutil.rmtree(folder)
+                    raise
+            for stack in folder.glob("stack-*"):
+                shutil.rmtree(stack)
+            measured: dict[str, Any] = read_json(scores)
+        return measured
+
+    def _train(self, config: BaseComparison, folder: Path, trial: "Trial") -> dict[str, Any]:
+        try:
+            means = self._means(config, folder, trial)
+        except TrainingError:  # diverged on every seed
+            means = dict.fromkeys(self.metrics, math.inf)
+        diverged = not all(map(math.isfinite, means.values()))
+        return {
+            "score": None if diverged else sum(means.values()) / len(means),
+            "metrics": {} if diverged else means,
+            "diverged": diverged,
+        }
+
+    def _means(self, config: BaseComparison, folder: Path, trial: "Trial") -> dict[str, float]:
+        """Metric -> mean over the tuning seeds."""
+        seeds = self.comparison.tuning_seed_list
+        runs = [RunConfig(RunKey(TRIAL, seed), config) for seed in seeds]
+        reporter = Reporter(trial, self.metrics, config.compare.direction)
+        rows: list[Mapping[str, float]] = []
+        for number, stack in enumerate(self.experiment.stacks(runs)):
+            learner = self.experiment.build(stack, self.data)
+            with self.display.progress(f"trial {trial.number}", learner.total_steps) as bar:
+                trainer = Trainer(
+                    learner,
+                    folder / f"stack-{number:04d}",
+                    hooks=[bar, reporter],
+                    checkpoint_every=config.checkpoint.every,
+                    log_every=config.log.every,
+                )
+                rows += per_run(trainer.run(), learner.runs)
+        return {name: mean_of(name, rows) for name in self.metrics}
+
+
+def identity(comparison: BaseComparison, data_digest: str) -> str:
+    """Digest of everything that a trial's score depends on, the space and the code included."""
+    excluded = (set(comparison.UNHASHED) - {"search"}) | {"variants", "grid", "tuned"}
+    about = comparison.model_dump(mode="json", exclude=excluded)
+    direction = comparison.compare.direction
+    return configs.digest([about, direction, data_digest, code_digest(comparison.experiment)])
+
+
+def mean_of(name: str, rows: Sequence[Mapping[str, float]]) -> float:
+    """Mean of a metric over runs.
+
+    Raises:
+        ConfigError: if a run has no such metric.
+    """
+    if any(name not in row for row in rows):
+        known = ", ".join(sorted(set().union(*rows))) or "none"
+        raise ConfigError(f"search.metrics: no metric is called {name!r}; there are {known}")
+    return sum(row[name] for row in rows) / len(rows)
+
+
+class Reporter(Hook):
+    """Tells Optuna how a trial goes, and stops it where the pruner says so.
+
+    A learner that evaluates after every epoch reports its objective; one with a single epoch
+    reports the running mean of its training metrics, up to :data:`REPORTS` times.
+    """
+
+    def __init__(self, trial: "Trial", metrics: Sequence[str], direction: str) -> None:
+        self.trial, self.metrics, self.direction = trial, metrics, direction
+        self.values: list[float] = []
+        self.told: list[float] = []
+
+    def on_step_end(self, context: Context) -> None:
+        """Report the running mean of the training metrics of single-epoch training."""
+        learner = context.learner
+        if learner.total_epochs > 1 or self.direction == "maximize":
+            return
+        self.values.append(_mean(context.metrics.values()))
+        pause = max(1, (learner.total_steps or 0) // REPORTS)
+        if context.step % pause == 0:
+            self._tell(sum(self.values) / len(self.values))
+
+    def on_evaluate_end(self, context: Context) -> None:
+        """Report the objective after an epoch of several."""
+        if context.learner.total_epochs > 1:
+            self._tell(_mean(context.metrics[name] for name in self.metrics))
+
+    def _tell(self, value: float) -> None:
+        self.told.append(value)
+        self._report(len(self.told) - 1)
+        if self.trial.should_prune():
+            raise Pruned(f"behind the median after report {len(self.told)}")
+
+    def _report(self, number: int) -> None:
+        value = self.told[number]
+        if abs(value) < float("inf"):
+            self.trial.report(value, number)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What has been reported."""
+        return {"values": list(self.values), "told": list(self.told)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Report again what the interrupted trial had; Optuna has a new trial for it."""
+        known = len(self.told)
+        self.values, self.told = list(state["values"]), list(state["told"])
+        for number in range(known, len(self.told)):
+            self._report(number)
+
+
+def _mean(values: Any) -> float:
+    import torch
+
+    entries = [torch.as_tensor(value, dtype=torch.float64).flatten() for value in values]
+    return float(torch.cat(entries).nanmean())
