@@ -14,16 +14,10 @@ import importlib
 import io
 import os
 import shutil
-import sys
 import tempfile
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from functools import wraps
 from pathlib import Path
-from typing import Any
 
-from common import RESULTS, merge, row
+from common import RESULTS, Stopwatch, merge, row, say
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET_SECONDS = 3.0
@@ -48,49 +42,6 @@ NAME = (
 )
 
 
-class Stopwatch:
-    """CPU seconds of this process by part; what a part calls counts for the inner part only."""
-
-    def __init__(self) -> None:
-        self.seconds: defaultdict[str, float] = defaultdict(float)
-        self._parts = ["rest"]
-        self._since = time.process_time()
-
-    @contextlib.contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """Charge the block to ``name``."""
-        self._charge()
-        self._parts.append(name)
-        try:
-            yield
-        finally:
-            self._charge()
-            self._parts.pop()
-
-    def watch(self, owner: Any, function: str, name: str) -> None:
-        """Charge every call of ``owner.function`` to ``name``."""
-        real: Callable[..., Any] = getattr(owner, function)
-
-        @wraps(real)
-        def timed(*args: Any, **kwargs: Any) -> Any:
-            with self.part(name):
-                return real(*args, **kwargs)
-
-        setattr(owner, function, timed)
-
-    def lap(self) -> dict[str, float]:
-        """The seconds since the last lap."""
-        self._charge()
-        lap = dict(self.seconds)
-        self.seconds.clear()
-        return lap
-
-    def _charge(self) -> None:
-        now = time.process_time()
-        self.seconds[self._parts[-1]] += now - self._since
-        self._since = now
-
-
 def main() -> None:
     """Measure, print the parts of every sweep and merge the ratio into the results file."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -101,11 +52,11 @@ def main() -> None:
         os.environ.pop(name, None)
     watch = Stopwatch()
     _imports()
-    _say(f"imports {sum(watch.lap().values()):.2f} CPU-s")
+    say(f"imports {sum(watch.lap().values()):.2f} CPU-s")
     _watch_parts(watch)
     laps = [_sweep(watch) for _ in range(arguments.repeats)]
     seconds = sum(laps[0].values()) - laps[0]["pictures"]
-    _say(f"the first without pictures: {seconds:.2f} CPU-s (target {TARGET_SECONDS:g})")
+    say(f"the first without pictures: {seconds:.2f} CPU-s (target {TARGET_SECONDS:g})")
     merge(arguments.out, [row("memory", NAME, TARGET_SECONDS / seconds, 1.0, COMMAND)])
 
 
@@ -144,7 +95,7 @@ def _sweep(watch: Stopwatch) -> dict[str, float]:
             raise RuntimeError(f"versus {' '.join(SWEEP)} gave exit code {code}")
         _check(Path(folder))
     parts = ", ".join(f"{name} {seconds:.2f}" for name, seconds in lap.items())
-    _say(f"sweep {sum(lap.values()):.2f} CPU-s: {parts}; a new store before it {store:.2f}")
+    say(f"sweep {sum(lap.values()):.2f} CPU-s: {parts}; a new store before it {store:.2f}")
     return lap
 
 
@@ -160,11 +111,6 @@ def _check(root: Path) -> None:
     found = (len(table), len(runs), {run.info.status for run in runs})
     if found != (192, 17, {"FINISHED"}):
         raise RuntimeError(f"expected 192 rows and 17 finished runs, received {found}")
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -22,16 +22,23 @@ VARIANTS = {
     "exploding": {"model": {"updater": "Delta", "lr": 5.0}},
 }
 
+STREAMS = {
+    "ar": {"kind": "ar"},
+    "switch": {"kind": "switch", "period": 30},
+    "overwrite": {"kind": "overwrite", "pool": 5, "passes": 3},
+    "forgetting": {"kind": "forgetting-mqar", "vocabulary": 8, "noise": 0.1},
+}
+
 
 def comparison(**changes: object) -> Comparison:
-    """Two streams, two shapes each, a chunk that divides nothing."""
+    """A stream of each family, two shapes each, a chunk that divides nothing."""
     return Comparison.model_validate(
         {
             "experiment": "memory",
             "seeds": 2,
             "device": "cpu",
             "data": {
-                "streams": {"ar": {"kind": "ar"}, "switch": {"kind": "switch", "period": 30}},
+                "streams": STREAMS,
                 "dim": 8,
                 "mem_size": [3, 4],
                 "steps": [50, 90],

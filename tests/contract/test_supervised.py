@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from tests.contract.contract import LearnerContract, in_child, same
-from tests.contract.faults import dying_calls
+from tests.contract.faults import die_at, install
 from tests.contract.supervised import LinearLearner
 from versus.core import sinks
 from versus.core.errors import CheckpointError
@@ -51,8 +51,7 @@ class TestLinearLearner(LearnerContract):
 
 
 def _train_and_die(folder: Path, moment: int) -> None:
-    for name, call in dying_calls(moment).items():
-        setattr(os, name, call)
+    install(die_at(moment), databases=False)
     Trainer(LinearLearner(RUNS), folder, checkpoint_every=4).run()
     os._exit(0)
 

@@ -98,7 +98,7 @@ def test_the_same_command_again_trains_nothing(project: Path) -> None:
         (["train", "memory", "--dim", "0"], "data.dim"),
         (["train", "memory", "--updater", "Omga"], "unknown rule 'Omga'"),
         (["train", "memory", "--grid.model.lr", "[]"], "grid is empty"),
-        (["train", "memory", "--profile", "nope"], "there are default, full, smoke"),
+        (["train", "memory", "--profile", "nope"], "there are default, full, phase, smoke"),
         (["train", "memory", "--config", "nope.yaml"], "no such file"),
         (["train", "memory", "--device", "cuda:9", "--no-tracking"], "no such CUDA device here"),
         (["train", "memori"], "choose one of memory"),

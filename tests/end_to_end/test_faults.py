@@ -1,24 +1,18 @@
-"""Processes die, servers go away: nothing is lost, doubled or half-written."""
+"""A server that is not there, and Ctrl+C; kills are in the fault storm."""
 
 import json
-import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.contract.contract import in_child
-from tests.contract.faults import dying_calls
 from tests.end_to_end.conftest import Run, environment
-from versus import cli
 
 SMOKE = ["train", "memory", "--profile", "smoke", "--quiet"]
-QUICK = [*SMOKE, "--checkpoint.every", "2", "--no-tracking"]
 
 
 def tables(root: Path) -> dict[str, bytes]:
@@ -30,39 +24,6 @@ def tables(root: Path) -> dict[str, bytes]:
     return {name: (results / name).read_bytes() for name in wanted}
 
 
-def train_and_die(root: Path, moment: int) -> None:
-    os.environ["VERSUS_ROOT"] = str(root)
-    for name, call in dying_calls(moment).items():
-        setattr(os, name, call)
-    os._exit(cli.main(QUICK))
-
-
-@pytest.mark.slow
-def test_killed_at_many_moments_the_same_command_completes(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert cli.main(QUICK) == 0
-    expected = tables(project)
-    killed, moment = 0, 1
-    while True:
-        root = tmp_path / str(moment)
-        root.mkdir()
-        for name in ("params", "evaluation"):
-            (root / name).symlink_to(project / name)
-        code = in_child(lambda root=root, moment=moment: train_and_die(root, moment))  # type: ignore[misc]
-        if code == 0:
-            break
-        assert code == 137
-        killed += 1
-        monkeypatch.setenv("VERSUS_ROOT", str(root))
-        assert cli.main(QUICK) == 0
-        assert tables(root) == expected
-        leftovers = [p for p in (root / "runs").rglob(".*") if p.suffix != ".lock"]
-        assert len(leftovers) <= 2  # at most what the kill itself left
-        moment += 9
-    assert killed >= 20
-
-
 def children_of(root: Path) -> list[tuple[str, str]]:
     query = (
         "select runs.name, runs.status from runs join tags using (run_uuid) "
@@ -70,39 +31,6 @@ def children_of(root: Path) -> list[tuple[str, str]]:
     )
     with sqlite3.connect(root / "mlflow.db") as database:
         return database.execute(query).fetchall()
-
-
-def points(root: Path) -> Counter[tuple[object, ...]]:
-    """(run name, key, step, value) of every metric point in MLflow; times are left out."""
-    query = (
-        "select runs.name, metrics.key, metrics.step, metrics.value from metrics "
-        "join runs using (run_uuid)"
-    )
-    with sqlite3.connect(root / "mlflow.db") as database:
-        rows = database.execute(query).fetchall()
-    return Counter(row for row in rows if "second" not in row[1] and "token" not in row[1])
-
-
-@pytest.mark.slow
-def test_kill_9_of_real_processes_leaves_one_clean_record(
-    project: Path, tmp_path: Path, versus: Run
-) -> None:
-    undisturbed = tmp_path / "undisturbed"
-    undisturbed.mkdir()
-    for name in ("params", "evaluation"):
-        (undisturbed / name).symlink_to(project / name)
-    assert versus(*SMOKE, VERSUS_ROOT=str(undisturbed)).returncode == 0
-    command = [sys.executable, "-m", "versus", *SMOKE]
-    for seconds in (4.0, 7.0, 10.0):
-        process = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL)
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert versus(*SMOKE).returncode == 0
-    assert tables(project) == tables(undisturbed)
-    assert sorted(children_of(project)) == sorted(children_of(undisturbed))
-    assert {status for _, status in children_of(project)} == {"FINISHED"}
-    assert points(project) == points(undisturbed)
 
 
 def test_a_server_that_is_not_there_costs_nothing_but_the_tracking(

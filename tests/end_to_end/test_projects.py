@@ -86,6 +86,21 @@ def test_mlflow_run_of_the_memory_experiment(checkout: Path) -> None:
     assert sorted(status for *_, status in runs(checkout)) == ["FAILED", *["FINISHED"] * 5]
 
 
+@pytest.mark.slow
+def test_mlflow_run_promotes_and_refuses(checkout: Path) -> None:
+    for lr, code in (("0.02", 0), ("0.005", 1)):
+        train = ["train", "memory", "--updaters", "Delta", "--lr", lr, "--seeds", "12"]
+        assert run([sys.executable, "-m", "versus", *train], checkout).returncode == 0
+        done = mlflow(
+            checkout, "-e", "promote", "-P", "experiment=memory", "-P", "model=memory-delta"
+        )
+        assert done.returncode == code, done.stderr
+        assert ("first champion" if code == 0 else "refused: ") in done.stdout
+    with sqlite3.connect(checkout / "mlflow.db") as database:
+        aliases = database.execute("select alias, version from registered_model_aliases").fetchall()
+    assert sorted(aliases) == [("candidate", 2), ("champion", 1)]
+
+
 def test_dvc_repro_builds_everything_once(checkout: Path) -> None:
     everything = {"data", "train", "compare", "evaluate"}
     assert everything <= ran(dvc(checkout, "repro")) <= everything | {"report"}

@@ -18,12 +18,13 @@ NOT_PARAMS = ("profile", "data_digest")
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a verb; ``switch`` takes true, false or nothing."""
+    """One option of a verb; ``switch`` takes true, false or nothing, ``many`` several values."""
 
     flag: str
     about: str
     kind: Callable[[str], Any] = str
     switch: bool = False
+    many: bool = False
     default: Any = None
 
 
@@ -88,6 +89,8 @@ def _add(parser: argparse.ArgumentParser, option: Option) -> None:
     flag, common = f"--{option.flag}", {"help": option.about, "default": option.default}
     if option.switch:
         parser.add_argument(flag, nargs="?", const=True, type=_switch, metavar="BOOL", **common)
+    elif option.many:
+        parser.add_argument(flag, nargs="+", action="extend", type=option.kind, **common)
     else:
         parser.add_argument(flag, type=option.kind, **common)
 

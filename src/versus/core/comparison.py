@@ -11,6 +11,7 @@ A verdict (``verdict.json``) is a plain dictionary::
                   summary = {estimator, value, ci, n, diverged}
     comparisons   [{variant, baseline, metric, primary, difference, ci, pairs, p_value, p_adjusted,
                   effect_size, win_rate, win_rate_ci, cost_ratio, outcome, sentence}]
+    findings      sentences of the experiment's own
     caveats       sentences that limit what the comparisons show
 
 ``difference`` is variant minus baseline and ``effect_size`` the paired d_z, so their sign does not
@@ -25,7 +26,7 @@ Tests are adjusted over all comparisons of primary metrics. :mod:`versus.core.pa
 statistics and :mod:`versus.core.verdict` puts them into words.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -94,6 +95,7 @@ def compare(
     experiment: str,
     profile: str,
     data_digest: str,
+    findings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Compare every variant with its baseline, paired by seed.
 
@@ -104,6 +106,7 @@ def compare(
         experiment: name of the experiment.
         profile: name of the profile that set the budget.
         data_digest: digest of the data that all runs saw.
+        findings: sentences of the experiment's own.
 
     Returns:
         The verdict, in the form that the module's docstring gives.
@@ -136,6 +139,7 @@ def compare(
         "seeds": seeds,
         "variants": {v: s if several else s[settings.metrics[0]] for v, s in summaries.items()},
         "comparisons": comparisons,
+        "findings": list(findings),
         "caveats": caveats(len(seeds), summaries, settings),
     }
 

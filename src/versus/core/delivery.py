@@ -13,7 +13,7 @@ from versus.core.experiment import Experiment, find
 from versus.core.models import read_model
 from versus.core.paths import project_root, read_json, shown, write_json
 from versus.core.runs import BaseComparison
-from versus.core.stages import Places
+from versus.core.stages import Places, locked
 
 
 def sender(
@@ -106,7 +106,8 @@ def sync(display: Display) -> int:
     folders = tracking.pending(root / "runs")
     for folder in folders:
         tracking.close_if_dead(folder)
-        deliver(folder)
+        with locked(folder):
+            deliver(folder)
         display.line(f"sent {shown(folder)}")
     return len(folders)
 

@@ -46,6 +46,8 @@ class TrackingError(VersusError):
 class RegistryError(VersusError):
     """A registered model is missing or unusable."""
 
+    exit_code = 2
+
 
 class TrainingError(VersusError):
     """Training cannot go on."""

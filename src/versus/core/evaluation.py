@@ -1,20 +1,24 @@
 """Trained models measured again: metrics must equal what training recorded, to the bit."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from versus.core import config as configs
-from versus.core import registry, stages
+from versus.core import fetching, stages
 from versus.core.display import Display
 from versus.core.errors import DataError, TrackingError, VerificationError
 from versus.core.experiment import Experiment, ModelPart, Suite
 from versus.core.models import read_model
 from versus.core.paths import project_root, read_json, shown, write_json
 from versus.core.runs import BaseComparison
-from versus.core.stages import Places
+from versus.core.stages import Places, locked
 from versus.core.tables import write_table
+
+NOT_RECORDED = ("item_id", "cluster_id", "seed", "group", "score")
+"""Columns of the items that training records no metric of; ``score`` repeats one of the others."""
 
 
 def read_suite(experiment: str, path: Path | None = None) -> Suite:
@@ -30,13 +34,14 @@ def read_suite(experiment: str, path: Path | None = None) -> Suite:
 def evaluate_results(experiment: Experiment, places: Places, display: Display) -> None:
     """Evaluate every model of a results folder; write ``evaluation.json`` and ``items/``."""
     suite = read_suite(read_json(places.results / "config.json")["experiment"])
-    summaries = {}
-    for folder in sorted((places.results / "models").iterdir()):
-        items, summary = evaluate(experiment, read_model(folder), places.data, suite)
-        summaries[folder.name] = summary
-        write_table(items, places.results / "items" / f"{folder.name}.csv")
-        display.note(f"{folder.name}: {summary['reproduced']} metrics reproduced exactly")
-    write_json(places.results / "evaluation.json", {"models": summaries})
+    with locked(places.results):
+        summaries = {}
+        for folder in sorted((places.results / "models").iterdir()):
+            items, summary = evaluate(experiment, read_model(folder), places.data, suite)
+            summaries[folder.name] = summary
+            write_table(items, places.results / "items" / f"{folder.name}.csv")
+            display.note(f"{folder.name}: {summary['reproduced']} metrics reproduced exactly")
+        write_json(places.results / "evaluation.json", {"models": summaries})
 
 
 def evaluate_folder(experiment: Experiment, suite: Suite, path: Path, display: Display) -> None:
@@ -50,16 +55,18 @@ def evaluate_folder(experiment: Experiment, suite: Suite, path: Path, display: D
     if not folders:
         raise DataError(f"{shown(path)}: holds neither a model nor a folder models/")
     for folder in folders:
-        _evaluate_anywhere(experiment, read_model(folder), suite, display)
+        _, summary = evaluate_anywhere(experiment, read_model(folder), suite)
+        _show(summary, display)
 
 
 def evaluate_registered(experiment: Experiment, suite: Suite, uri: str, display: Display) -> None:
     """Evaluate a registered model and log that as a run of its own."""
-    fetched = registry.fetch(uri, root=project_root())
+    fetched = fetching.fetch(uri, root=project_root())
     part = read_model(fetched.folder)
-    summary = _evaluate_anywhere(experiment, part, suite, display)
+    _, summary = evaluate_anywhere(experiment, part, suite)
+    _show(summary, display)
     try:
-        run = registry.log_evaluation(
+        run = fetching.log_evaluation(
             fetched,
             summary["metrics"],
             dataset=(part.config["experiment"], part.config["data_digest"]),
@@ -70,11 +77,23 @@ def evaluate_registered(experiment: Experiment, suite: Suite, uri: str, display:
         display.warn(f"the evaluation is not logged: {error}")
 
 
-def _evaluate_anywhere(
-    experiment: Experiment, part: ModelPart, suite: Suite, display: Display
-) -> dict[str, Any]:
-    """Evaluate a model on data made again from its own config."""
-    comparison: BaseComparison = experiment.Comparison.model_validate(part.config["comparison"])
+def evaluate_anywhere(
+    experiment: Experiment, part: ModelPart, suite: Suite
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Evaluate a model on data made again from its own config.
+
+    Returns:
+        What :func:`evaluate` returns.
+
+    Raises:
+        ConfigError: if its config is not one that this version of the experiment understands.
+        DataError: if the data that the model was trained on cannot be made again here.
+        VerificationError: see :func:`evaluate`.
+    """
+    source = f"config.json of {part.name}"
+    comparison: BaseComparison = configs.load(
+        experiment.Comparison, [(source, part.config["comparison"])]
+    )
     places = stages.adhoc_places(experiment, comparison, "evaluation")
     digest = stages.prepare(experiment, comparison, places.data)
     if digest != part.config["data_digest"]:
@@ -82,12 +101,14 @@ def _evaluate_anywhere(
             f"{part.name}: was trained on data {part.config['data_digest']}, but its params give "
             f"{digest} here; the code that makes the data has changed since"
         )
-    _, summary = evaluate(experiment, part, places.data, suite)
+    return evaluate(experiment, part, places.data, suite)
+
+
+def _show(summary: Mapping[str, Any], display: Display) -> None:
     reproduced, items = summary["reproduced"], summary["items"]
-    display.line(f"{part.name}: {reproduced} metrics reproduced exactly, {items} items")
+    display.line(f"{summary['model']}: {reproduced} metrics reproduced exactly, {items} items")
     for name, value in summary["metrics"].items():
         display.line(f"  {name} {value:.6g}")
-    return summary
 
 
 def evaluate(
@@ -116,7 +137,7 @@ def evaluate(
 
 def _check_parity(part: ModelPart, items: pd.DataFrame) -> int:
     checked = 0
-    names = [c for c in items if c not in ("item_id", "cluster_id", "seed", "group")]
+    names = [c for c in items if c not in NOT_RECORDED]
     means = items.groupby(["seed", "group"])[names].mean()
     for row in means.reset_index().to_dict("records"):
         seed, group = row.pop("seed"), row.pop("group")

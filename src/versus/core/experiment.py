@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from pydantic import Field
 
@@ -47,6 +47,15 @@ class ModelPart:
     config: Mapping[str, Any]
 
 
+class Promotion(Section):
+    """What decides whether a challenger becomes champion."""
+
+    metric: str = "score"
+    """Column of the items; ``score`` is the metric that the item is about."""
+    direction: Literal["minimize", "maximize"]
+    """Whether smaller or larger values are better."""
+
+
 class Suite(Section):
     """What is measured on registered models (``evaluation/<experiment>.yaml``)."""
 
@@ -58,6 +67,8 @@ class Suite(Section):
     """Metrics reported per model: the mean over items."""
     thresholds: dict[str, float] = Field(default_factory=dict)
     """Metric -> largest acceptable mean; exceeding it fails the evaluation."""
+    promotion: Promotion | None = None
+    """What `versus promote` decides by; empty = this suite promotes nothing."""
 
 
 Predictor = Callable[[Mapping[str, "np.ndarray[Any, Any]"]], dict[str, "np.ndarray[Any, Any]"]]
@@ -89,7 +100,7 @@ class Experiment(Protocol):
         """Variant -> model, of a trained learner."""
 
     def evaluate(self, part: ModelPart, data: Path) -> "pd.DataFrame":
-        """One row per item: seed, item_id, cluster_id, metrics."""
+        """One row per item: seed, group, item_id, cluster_id, metrics, score."""
 
     def predictor(self, part: ModelPart) -> Predictor:
         """Arrays in, arrays out: what the registered model answers."""
@@ -107,6 +118,9 @@ class Experiment(Protocol):
 
     def describe_run(self, results: Path) -> str:
         """What to print when the comparison is one single run."""
+
+    def findings(self, comparison: Any, metrics: "pd.DataFrame") -> list[str]:
+        """What the verdict says in words beyond the pairs of variant and baseline."""
 
     def plots(self, comparison: Any, results: Path) -> list[Path]:
         """Draw the pictures of a finished comparison."""

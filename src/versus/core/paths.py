@@ -3,12 +3,16 @@
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from versus.core.errors import DataError
+
+PARTIAL = ".partial-"
+"""In the name of every file that is being written."""
 
 
 def project_root() -> Path:
@@ -44,7 +48,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
+            dir=path.parent, prefix=f".{path.name}{PARTIAL}", suffix=path.suffix
         )
         os.close(handle)
         temporary = Path(name)
@@ -61,6 +65,22 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder; a kill in the middle leaves none of it under its name."""
+    doomed = folder.with_name(f".{folder.name}{PARTIAL}{os.getpid()}")
+    folder.rename(doomed)
+    shutil.rmtree(doomed)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes were writing or removing; call it where nobody else works."""
+    for path in list(folder.rglob(f".*{PARTIAL}*")):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def flush_to_disk(path: Path) -> None:

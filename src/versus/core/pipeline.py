@@ -19,13 +19,13 @@ from versus.core.errors import DataError
 from versus.core.experiment import Experiment, ModelPart
 from versus.core.learner import Learner
 from versus.core.models import write_model
-from versus.core.paths import read_json, shown, write_json, write_text
+from versus.core.paths import PARTIAL, read_json, shown, write_json, write_text
 from versus.core.runs import BaseComparison, RunConfig
 from versus.core.sinks import CallbackSink, ConsoleSink, CsvSink, Sink, per_run
 from versus.core.stages import Places, code_digest, locked, verify
 from versus.core.tables import read_table, write_table
 from versus.core.trainer import Trainer
-from versus.core.verdict import glance
+from versus.core.verdict import overview
 from versus.core.verdict import write as write_verdict
 
 logger = logging.getLogger(__name__)
@@ -252,7 +252,8 @@ def publish(
     out = places.results
     write_table(tables.metrics, out / "metrics.csv")
     write_table(tables.cost, out / "cost.csv")
-    settled = comparison.model_dump(mode="json")
+    # How a search would go is no property of these results, and DVC's train stage does not see it.
+    settled = comparison.model_dump(mode="json", exclude={"search"})
     write_json(
         out / "config.json", {**settled, "profile": places.profile, "data_digest": data_digest}
     )
@@ -306,10 +307,12 @@ def compare(experiment: Experiment, comparison: BaseComparison, places: Places) 
         experiment=comparison.experiment,
         profile=places.profile,
         data_digest=read_json(places.results / "config.json")["data_digest"],
+        findings=experiment.findings(comparison, metrics),
     )
-    write_verdict(verdict, places.results)
-    shutil.rmtree(places.results / "plots", ignore_errors=True)
-    experiment.plots(comparison, places.results)
+    with locked(places.results):
+        write_verdict(verdict, places.results)
+        shutil.rmtree(places.results / "plots", ignore_errors=True)
+        experiment.plots(comparison, places.results)
     return verdict
 
 
@@ -320,7 +323,7 @@ def summary(experiment: Experiment, verdict: Mapping[str, Any], places: Places) 
         about = f"{len(verdict['seeds'])} seeds; {better} is better; marked: significant after Holm"
         caveats = [f"note: {caveat}" for caveat in verdict["caveats"]]
         page = f"the whole verdict: {shown(places.results / 'verdict.md')}"
-        return "\n".join([about, glance(verdict), *caveats, page])
+        return "\n".join([about, overview(verdict), *verdict["findings"], *caveats, page])
     return experiment.describe_run(places.results)
 
 
@@ -338,4 +341,6 @@ def report(folder: Path, pattern: str, page: Path) -> None:
         pictures = sorted((path.parent / "plots").glob("*.png"))
         parts.append(path.read_text(encoding="utf-8").strip())
         parts += [f"![{p.stem}]({p.relative_to(page.parent)})" for p in pictures]
+    for abandoned in page.parent.glob(f".{page.name}{PARTIAL}*"):
+        abandoned.unlink()
     write_text(page, "\n\n".join(parts) + "\n")

@@ -1,27 +1,28 @@
-"""Registered models: safetensors and JSON behind one pyfunc shim, never a pickle.
+"""Registering models: safetensors and JSON behind one pyfunc shim, never a pickle.
 
 Client calls with explicit ids only, as in :mod:`versus.core.tracking`. A version is identified by
-run, name and contents, so that registering again after a kill finds what is already there.
+run, name and contents, so that registering again after a kill finds what is already there. Models
+come back through :mod:`versus.core.fetching`, and :mod:`versus.core.champions` keeps their titles.
 """
 
 import os
-import re
-import shutil
+import platform
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from versus.core.errors import DataError, RegistryError
+import versus
+from versus.core.errors import DataError
 from versus.core.paths import shown
 from versus.core.tracked import metric_name
 from versus.core.tracking import Store, reporting, tracking_uri
-from versus.core.workfolder import Point, fingerprint
+from versus.core.workfolder import fingerprint
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 FILES = {"weights": "weights.safetensors", "config": "config.json"}
 CANDIDATE = "candidate"
 CONTENTS = "versus.contents"
+ENVIRONMENT = "environment"
 # What a server needs to run the shim, besides versus-lab, which no index has: install it from the
 # commit that the version's tags name.
 NEEDED = (
@@ -44,29 +46,8 @@ NEEDED = (
     "torch",
     "tqdm",
 )
-URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 Example = tuple[Mapping[str, Any], Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class FetchedModel:
-    """A registered model on this machine.
-
-    Attributes:
-        folder: holds ``weights.safetensors`` and ``config.json``.
-        name: registered name.
-        version: its version.
-        run_id: the run that trained it.
-        model_id: MLflow's id of the logged model.
-        tags: tags of the version.
-    """
-
-    folder: Path
-    name: str
-    version: str
-    run_id: str
-    model_id: str
-    tags: Mapping[str, str]
+_one_at_a_time = threading.RLock()
 
 
 # --- registering ----------------------------------------------------------------------------------
@@ -105,21 +86,38 @@ def register(
         if not path.is_file():
             raise DataError(f"{shown(path)}: missing; train the comparison again")
     contents = fingerprint(paths.values())
-    with _opened(root) as store:
-        version = _known_version(store.client, name, run_id, contents)
+    with opened(root) as store:
+        all_tags = {**(tags or {}), CONTENTS: contents, ENVIRONMENT: environment()}
+        version = _known_version(store.client, name, run_id, all_tags)
         if version is None:
             model_id = _logged_model(store, name, run_id, contents, paths, metrics or {}, example)
-            all_tags = {**(tags or {}), CONTENTS: contents}
             version = _make_version(store.client, name, run_id, model_id, all_tags)
         _nominate(store.client, name, version)
     return version
 
 
-def _known_version(client: "MlflowClient", name: str, run_id: str, contents: str) -> str | None:
-    for version in _versions(client, name):
-        if version.run_id == run_id and version.tags.get(CONTENTS) == contents:
+def _known_version(
+    client: "MlflowClient", name: str, run_id: str, tags: Mapping[str, str]
+) -> str | None:
+    """The version with these contents; tags that older code did not write are added."""
+    for version in versions(client, name):
+        if version.run_id == run_id and version.tags.get(CONTENTS) == tags[CONTENTS]:
+            for key in tags.keys() - version.tags.keys():
+                client.set_model_version_tag(name, version.version, key, tags[key])
             return str(version.version)
     return None
+
+
+def environment() -> str:
+    """What a model's numbers depend on besides its own files, such as ``python 3.11, ...``."""
+    python = ".".join(platform.python_version_tuple()[:2])
+    found = {"python": python, "torch": _version_of("torch"), "numpy": _version_of("numpy")}
+    return ", ".join(f"{k} {v}" for k, v in {**found, "versus": versus.__version__}.items())
+
+
+def _version_of(package: str) -> str:
+    """The installed version, without the ``+cpu`` that no index knows."""
+    return metadata.version(package).partition("+")[0]
 
 
 def _logged_model(
@@ -188,8 +186,8 @@ def _without_advice() -> Iterator[None]:
 
 
 def _requirements() -> list[str]:
-    """Pins of what is installed, without the ``+cpu`` that no index knows."""
-    return [f"{name}=={metadata.version(name).partition('+')[0]}" for name in NEEDED]
+    """Pins of what is installed."""
+    return [f"{name}=={_version_of(name)}" for name in NEEDED]
 
 
 def _log_metrics(
@@ -200,13 +198,14 @@ def _log_metrics(
     now = time.time_ns() // 1_000_000
     entries = [
         Metric(metric_name(f"model/{name}"), value, now, 0, model_id=model_id)
-        for name, value in _finite(metrics).items()
+        for name, value in finite(metrics).items()
     ]
     if entries:
         client.log_batch(run_id, metrics=entries)
 
 
-def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
+def finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The metrics that MLflow can hold."""
     return {k: v for k, v in metrics.items() if abs(v) < float("inf")}
 
 
@@ -233,145 +232,47 @@ def _nominate(client: "MlflowClient", name: str, version: str) -> None:
         client.set_registered_model_alias(name, CANDIDATE, version)
 
 
-# --- fetching -------------------------------------------------------------------------------------
+# --- the store ------------------------------------------------------------------------------------
 
 
-def fetch(uri: str, root: Path) -> FetchedModel:
-    """Bring a registered model to this machine, once.
-
-    Args:
-        uri: ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
-        root: see :func:`versus.core.tracking.project`.
-
-    Raises:
-        RegistryError: if there is no such model, alias or version, or it is not one of ours.
-        TrackingError: if the store cannot be used.
-    """
-    match = URI.fullmatch(uri)
-    if match is None:
-        raise RegistryError(
-            f"{uri!r}: not a model; write models:/NAME@ALIAS or models:/NAME/VERSION"
-        )
-    with _opened(root) as store:
-        version = _find_version(store.client, uri, match)
-        model_id = str(version.source).removeprefix("models:/")
-        return FetchedModel(
-            folder=_download(store, uri, model_id),
-            name=str(version.name),
-            version=str(version.version),
-            run_id=str(version.run_id),
-            model_id=model_id,
-            tags=dict(version.tags),
-        )
-
-
-def _find_version(client: "MlflowClient", uri: str, match: "re.Match[str]") -> "ModelVersion":
-    name, alias = match["name"], match["alias"]
-    versions = {str(version.version): version for version in _versions(client, name)}
-    if not versions:
-        known = sorted(model.name for model in client.search_registered_models(max_results=50))
-        raise RegistryError(
-            f"{uri}: no model is registered as {name!r}; there are {', '.join(known) or 'none'}; "
-            "`versus train` registers models"
-        )
-    aliases = {k: str(v) for k, v in client.get_registered_model(name).aliases.items()}
-    wanted = aliases.get(alias) if alias else match["version"]
-    if wanted not in versions:
-        named = ", ".join(f"@{k} (version {v})" for k, v in sorted(aliases.items()))
-        raise RegistryError(
-            f"{uri}: {name} has the versions {', '.join(sorted(versions, key=int))} and the "
-            f"aliases {named or 'none'}; choose one of these"
-        )
-    return versions[wanted]
-
-
-def _versions(client: "MlflowClient", name: str) -> list["ModelVersion"]:
+def versions(client: "MlflowClient", name: str) -> list["ModelVersion"]:
+    """All versions of a registered model; none where there is no such model."""
     return list(client.search_model_versions(f"name = '{name}'"))
 
 
-def _download(store: Store, uri: str, model_id: str) -> Path:
-    """The model's two files under ``.cache``; a logged model never changes, so once is enough."""
-    folder = store.root / ".cache" / "models" / model_id
-    if folder.is_dir():
-        return folder
+def download(store: Store, model_id: str, folder: Path) -> list[Path]:
+    """Bring a logged model into ``folder``; return where its own files should now lie."""
     from mlflow.artifacts import download_artifacts
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        source = store.client.get_logged_model(model_id).artifact_location
-        found = Path(download_artifacts(source, dst_path=temporary, tracking_uri=store.uri))
-        files = [found / "artifacts" / file for file in FILES.values()]
-        if not all(path.is_file() for path in files):
-            raise RegistryError(
-                f"{uri}: holds no {' and '.join(FILES.values())}; it was not registered by versus"
-            )
-        complete = Path(temporary) / "complete"
-        complete.mkdir()
-        for path in files:
-            shutil.move(path, complete / path.name)
-        try:
-            complete.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # otherwise another process was first
-                raise
-    return folder
+    source = store.client.get_logged_model(model_id).artifact_location
+    found = Path(download_artifacts(source, dst_path=str(folder), tracking_uri=store.uri))
+    return [found / "artifacts" / file for file in FILES.values()]
 
 
-# --- evaluations ----------------------------------------------------------------------------------
-
-
-def log_evaluation(
-    fetched: FetchedModel | None,
-    metrics: Mapping[str, float],
-    *,
-    dataset: tuple[str, str],
-    root: Path,
-    tags: Mapping[str, str] | None = None,
-) -> str:
-    """Log an evaluation as a run that names the model version, the data and the training run.
-
-    Args:
-        fetched: the model; ``None`` for one that comes from a folder.
-        metrics: what was measured.
-        dataset: name of the experiment, and digest of its data.
-        root: see :func:`versus.core.tracking.project`.
-        tags: more tags.
-
-    Returns:
-        The id of the evaluation run.
-
-    Raises:
-        TrackingError: if the store cannot be used.
-    """
+def log_use(store: Store, run_id: str, model_id: str) -> None:
+    """Note that a run has used a logged model."""
     from mlflow.entities import LoggedModelInput
 
-    experiment, digest = dataset
-    own = {"kind": "evaluation", "data_digest": digest, **(tags or {})}
-    if fetched is not None:
-        own |= {"model": fetched.name, "version": fetched.version, "training_run": fetched.run_id}
-    label = f"evaluate {fetched.name} {fetched.version}" if fetched else f"evaluate {experiment}"
-    now = time.time_ns() // 1_000_000
-    points = [Point(name, value, now, 0) for name, value in _finite(metrics).items()]
-    with _opened(root) as store:
-        run = store.create_run(store.experiment(experiment), label, own).info.run_id
-        data = {"name": experiment, "digest": digest}
-        store.log_dataset(run, data, "evaluation")
-        if fetched is not None:
-            store.client.log_inputs(run, models=[LoggedModelInput(fetched.model_id)])
-        store.log_points(run, points)
-        store.set_status(run, "FINISHED")
-    return str(run)
+    store.client.log_inputs(run_id, models=[LoggedModelInput(model_id)])
 
 
 @contextmanager
-def _opened(root: Path) -> Iterator[Store]:
-    """The store of ``root``, also as MLflow's default: its registry looks models up there."""
+def opened(root: Path) -> Iterator[Store]:
+    """The store of ``root``, also as MLflow's default: its registry looks models up there.
+
+    Threads take turns, because the default is a variable of the whole process.
+    """
     uri = tracking_uri(root)
+    with _one_at_a_time, _as_default(uri), reporting(uri):
+        yield Store(uri, root)
+
+
+@contextmanager
+def _as_default(uri: str) -> Iterator[None]:
     outer = {key: os.environ.get(key) for key in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
     os.environ["MLFLOW_TRACKING_URI"] = os.environ["MLFLOW_REGISTRY_URI"] = uri
     try:
-        with reporting(uri):
-            yield Store(uri, root)
+        yield
     finally:
         for key, value in outer.items():
             if value is None:

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from versus.core import config as configs
 from versus.core.errors import ConfigError, DataError
 from versus.core.experiment import Experiment
-from versus.core.paths import project_root, read_json, shown, write_json
+from versus.core.paths import project_root, read_json, shown, sweep, write_json
 from versus.core.runs import BaseComparison
 
 MANIFEST = "manifest.json"
@@ -68,7 +68,7 @@ def adhoc_places(
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold ``folder/lock``.
+    """Hold ``folder/lock``; what a killed process was writing there is removed.
 
     Raises:
         ConfigError: if another process holds it.
@@ -86,6 +86,7 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise _unusable(folder, error) from error
     try:
+        sweep(folder)
         yield
     finally:
         lock.release()
@@ -120,6 +121,8 @@ def prepare(experiment: Experiment, comparison: BaseComparison, folder: Path) ->
 
 
 def _generate(experiment: Experiment, comparison: BaseComparison, folder: Path) -> None:
+    for abandoned in folder.parent.glob(f".{folder.name}-*"):
+        shutil.rmtree(abandoned)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         for stage in experiment.stages().values():

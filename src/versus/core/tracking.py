@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from versus.core.errors import TrackingError
-from versus.core.paths import read_json, shown, write_json
+from versus.core.errors import DataError, TrackingError
+from versus.core.paths import PARTIAL, read_json, replacing, shown, write_json
 from versus.core.projection import Projection
-from versus.core.tracked import Links, State, links, metric_name
+from versus.core.tracked import PARENT, Links, State, links, metric_name
 from versus.core.workfolder import Point, WorkFolder
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 PAUSES = (0.5, 1.0, 2.0)  # seconds before another try at a locked sqlite file
+PATIENCE = 10.0  # seconds after which a locked file is given up
 METRICS_AT_ONCE, OTHERS_AT_ONCE = 1000, 100  # limits of MLflow's log_batch
 LONGEST_VALUE = 6000  # MLflow cuts longer params and tags and warns about it
 
@@ -79,9 +80,24 @@ def connect(uri: str) -> "MlflowClient":
     if not os.access(file if file.exists() else file.parent, os.W_OK):
         raise PermissionError(f"{file} is not writable")  # SQLAlchemy would try for two minutes
     with FileLock(file.with_name(f"{file.name}.lock"), timeout=60):
+        if not file.exists():
+            _create(file)
         client = MlflowClient(uri, registry_uri=uri)
         client.search_experiments(max_results=1)
     return client
+
+
+def _create(file: Path) -> None:
+    """Make a sqlite store, whole or not at all: MLflow cannot go on with half of its tables."""
+    from mlflow import MlflowClient
+
+    for abandoned in file.parent.glob(f".{file.name}{PARTIAL}*"):
+        abandoned.unlink()
+    try:
+        with replacing(file) as temporary:
+            MlflowClient(f"sqlite:///{temporary}").search_experiments(max_results=1)
+    except DataError as error:
+        raise TrackingError(str(error)) from error
 
 
 @contextmanager
@@ -157,6 +173,12 @@ class Store:
             runs += page
             token = page.token or None
         return runs
+
+    def end_abandoned(self, experiment: str, kind: str) -> None:
+        """End the runs of a kind that killed processes left; one that lives ends its own anyway."""
+        wanted = f"tags.kind = '{kind}' AND attributes.status = 'RUNNING'"
+        for run in self.client.search_runs([experiment], wanted):
+            self.set_status(run.info.run_id, "KILLED")
 
     def log_points(self, run_id: str, points: Sequence[Point]) -> None:
         """Send points; the ones that are already there are kept once."""
@@ -237,11 +259,13 @@ def project(
         TrackingError: if the store cannot be used. What was sent stays; the next call goes on.
         DataError: if a file of the folder is torn.
     """
+    started = time.monotonic()
     for pause in PAUSES:
         try:
             return _project(work, root, parent_run, terminal)
         except TrackingError as error:
-            if "database is locked" not in str(error):
+            # SQLite itself waits for another writer; some conflicts it reports at once.
+            if "database is locked" not in str(error) or time.monotonic() > started + PATIENCE:
                 raise
             time.sleep(pause)
     return _project(work, root, parent_run, terminal)
@@ -271,9 +295,18 @@ def _unsent(work: Path) -> bool:
             state = State.load(work)
             if state is None or "RUNNING" in state.status.values():
                 return True
-            return state.seen != WorkFolder.open(work).snapshot()
+            folder = WorkFolder.open(work)
+            return state.seen != folder.snapshot() or not _is_delivered(folder, state)
     except Timeout:
         return False
+
+
+def _is_delivered(folder: WorkFolder, state: State) -> bool:
+    """Whether finished results name their run, which is the last thing that is done with them."""
+    told = folder.results / "run.json"
+    if folder.state != "finished" or not told.is_file():
+        return True
+    return bool(read_json(told)["parent"] == state.runs[PARENT])
 
 
 def close_if_dead(work: Path) -> None:

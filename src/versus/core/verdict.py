@@ -4,6 +4,7 @@ The dictionary itself is described and computed in :mod:`versus.core.comparison`
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ import numpy as np
 
 from versus.core import paths
 from versus.core.paired import Values
+
+MANY = 24
+OUTCOMES = ("better", "worse", "undecided")
 
 if TYPE_CHECKING:
     from versus.core.comparison import CompareSettings
@@ -123,6 +127,19 @@ def _summaries(verdict: Mapping[str, Any], metric: str) -> dict[str, Mapping[str
     return {v: s[metric] if several else s for v, s in verdict["variants"].items()}
 
 
+def overview(verdict: Mapping[str, Any]) -> str:
+    """:func:`glance`, or with many metrics how often each variant is better or worse."""
+    metrics = _metrics(verdict)
+    if len(metrics) <= MANY:
+        return glance(verdict)
+    found = Counter((e["variant"], e["outcome"]) for e in verdict["comparisons"] if e["primary"])
+    baseline_of = {e["variant"]: e["baseline"] for e in verdict["comparisons"]}
+    rows = [[f"of {len(metrics)} metrics", "baseline", *OUTCOMES]]
+    for variant, baseline in baseline_of.items():
+        rows.append([variant, baseline, *(str(found[variant, outcome]) for outcome in OUTCOMES)])
+    return f"{aligned(rows)}\nthe table of all {len(metrics)} metrics is in verdict.md"
+
+
 def glance(verdict: Mapping[str, Any]) -> str:
     """Means in one table, marked where the difference to the baseline is significant."""
     outcomes = {(e["metric"], e["variant"]): e["outcome"] for e in verdict["comparisons"]}
@@ -133,7 +150,7 @@ def glance(verdict: Mapping[str, Any]) -> str:
         columns.append([metric, *cells])
     many_metrics = len(columns) > len(columns[0])
     rows = columns if many_metrics else [list(row) for row in zip(*columns, strict=True)]
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _cell(summary: Mapping[str, Any], outcome: str) -> str:
@@ -145,7 +162,7 @@ def _cell(summary: Mapping[str, Any], outcome: str) -> str:
     return " ".join(parts).strip()
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
+def aligned(rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table that is also readable as text."""
     escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*escaped, strict=True)]
@@ -162,16 +179,18 @@ def to_markdown(verdict: Mapping[str, Any]) -> str:
     lines = [f"# Verdict: {verdict['experiment']} ({verdict['profile']})", ""]
     lines += [f"Seeds: {len(verdict['seeds'])}. Data: `{verdict['data_digest']}`.", ""]
     lines += [f"Means; {better} is better; marked where significant after Holm:", ""]
-    lines += [glance(verdict), ""]
+    lines += [glance(verdict), "", *_listed("Findings", verdict["findings"])]
     for metric in _metrics(verdict):
         lines += [f"## {metric}", "", *_rows(verdict, metric, _summaries(verdict, metric)), ""]
-    for title, sentences in (
-        ("Comparisons", [entry["sentence"] for entry in verdict["comparisons"]]),
-        ("Caveats", verdict["caveats"]),
-    ):
-        if sentences:
-            lines += [f"## {title}", "", *(f"- {sentence}" for sentence in sentences), ""]
+    sentences = [entry["sentence"] for entry in verdict["comparisons"]]
+    lines += [*_listed("Comparisons", sentences), *_listed("Caveats", verdict["caveats"])]
     return "\n".join(lines)
+
+
+def _listed(title: str, sentences: Sequence[str]) -> list[str]:
+    if not sentences:
+        return []
+    return [f"## {title}", "", *(f"- {sentence}" for sentence in sentences), ""]
 
 
 def _rows(

@@ -125,7 +125,7 @@ def test_all_mistakes_at_once_each_with_its_source() -> None:
         ({"seeds": [1, 1]}, "needs a positive count or distinct seeds"),
         ({"seeds": [0], "tuning_seeds": [0]}, "must be disjoint"),
         ({"device": "tpu"}, "device"),
-        ({"model": {"updater": "Omga"}}, "unknown rule 'Omga'; use one of Delta, Omega"),
+        ({"model": {"updater": "Omga"}}, "unknown rule 'Omga'; use one of Delta, GatedDelta"),
         ({"model": {"updater": "RLS", "reg": 0}}, "reg must be finite and > 0"),
         ({"data": {"mem_size": [4, 4]}}, "no value twice"),
         (

@@ -21,7 +21,7 @@ from mlflow.exceptions import MlflowException
 from safetensors.torch import save_file
 
 from versus.core import experiment as experiments
-from versus.core import registry, tracking
+from versus.core import fetching, registry, tracking
 from versus.core.errors import DataError, RegistryError, TrackingError
 from versus.core.experiment import ModelPart
 from versus.core.paths import write_json
@@ -158,11 +158,11 @@ def test_a_kill_while_registering_leaves_one_version(
 def test_fetching_brings_the_files_once(root: Path, run_id: str) -> None:
     folder = make_model(root / "model")
     version = registry.register("toy-line", folder, run_id=run_id, root=root, metrics={"mse": 0.5})
-    fetched = registry.fetch("models:/toy-line@candidate", root)
+    fetched = fetching.fetch("models:/toy-line@candidate", root)
     assert (fetched.name, fetched.version, fetched.run_id) == ("toy-line", version, run_id)
     for name in ("weights.safetensors", "config.json"):
         assert (fetched.folder / name).read_bytes() == (folder / name).read_bytes()
-    assert registry.fetch("models:/toy-line/1", root) == fetched
+    assert fetching.fetch("models:/toy-line/1", root) == fetched
     assert [p.name for p in fetched.folder.parent.iterdir()] == [fetched.folder.name]
 
 
@@ -188,7 +188,7 @@ def test_what_does_not_exist_is_answered_with_what_does(
 ) -> None:
     registry.register("toy-line", make_model(root / "model"), run_id=run_id, root=root)
     with pytest.raises(RegistryError, match=message):
-        registry.fetch(uri, root)
+        fetching.fetch(uri, root)
 
 
 def test_a_missing_file_is_named(root: Path, run_id: str) -> None:
@@ -205,8 +205,8 @@ def test_an_evaluation_names_model_data_and_training_run(
     root: Path, store: tracking.Store, run_id: str
 ) -> None:
     registry.register("toy-line", make_model(root / "model"), run_id=run_id, root=root)
-    fetched = registry.fetch("models:/toy-line/1", root)
-    found = registry.log_evaluation(
+    fetched = fetching.fetch("models:/toy-line/1", root)
+    found = fetching.log_evaluation(
         fetched, {"mse": 0.5, "worst": float("inf")}, dataset=("toy", "d" * 32), root=root
     )
     run = store.client.get_run(found)
@@ -217,7 +217,7 @@ def test_an_evaluation_names_model_data_and_training_run(
     assert run.data.tags["training_run"] == run_id
     assert run.data.tags["kind"] == "evaluation"
     assert run.info.status == "FINISHED"
-    assert registry.log_evaluation(None, {}, dataset=("toy", "d" * 32), root=root) != found
+    assert fetching.log_evaluation(None, {}, dataset=("toy", "d" * 32), root=root) != found
 
 
 def test_the_environment_is_left_as_it_was(root: Path, run_id: str) -> None:
@@ -264,10 +264,10 @@ def test_a_server_registers_and_serves_models(
     folder = make_model(tmp_path / "model")
     for _ in range(2):
         assert registry.register("toy-line", folder, run_id=run_id, root=tmp_path) == "1"
-    fetched = registry.fetch("models:/toy-line@candidate", tmp_path)
+    fetched = fetching.fetch("models:/toy-line@candidate", tmp_path)
     assert (fetched.folder / "config.json").read_bytes() == (folder / "config.json").read_bytes()
     dataset = ("toy", "d" * 32)
-    assert registry.log_evaluation(fetched, {"mse": 0.5}, dataset=dataset, root=tmp_path)
+    assert fetching.log_evaluation(fetched, {"mse": 0.5}, dataset=dataset, root=tmp_path)
     assert store.find_run("f" * 32) is None
 
 

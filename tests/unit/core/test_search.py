@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from filelock import FileLock
@@ -63,7 +64,7 @@ def searched(**changes: Any) -> Search:
 def score(trial: Trial, values: Values) -> float:
     """Smallest for Omega with a step near 0.3."""
     offset = {"Omega": 0.0, "RLS": 0.5, "Delta": 1.0}[values["rule"]]
-    return offset + abs(values.get("step", 0.5) - 0.3)
+    return offset + abs(float(values.get("step", 0.5)) - 0.3)
 
 
 def store_in(folder: Path, **changes: Any) -> StudyStore:
@@ -322,7 +323,7 @@ def test_pictures_show_trials_that_use_different_dimensions(tmp_path: Path) -> N
     assert [ax.get_xlabel() for ax in sliced.axes[:2]] == ["rule", "c"]
     lines = pictures.parallel(table, space, "minimize").axes[0].get_lines()
     assert len(lines) == 12
-    heights = [float(line.get_ydata()[1]) for line in lines]  # type: ignore[index]
+    heights = [float(np.asarray(line.get_ydata())[1]) for line in lines]
     unused = sum(record["values"]["rule"] == "Delta" for record in records)
     assert heights.count(pictures.NOT_IN_USE) == unused
     bars = pictures.importance(store.importances()).axes[0].patches

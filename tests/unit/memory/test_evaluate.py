@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from versus.core import stages
@@ -93,6 +94,17 @@ def test_the_example_fits_the_model(parts: dict[str, ModelPart], variant: str) -
     assert answer["state"].shape == next(iter(parts[variant].weights.values())).shape == (3, 6)
     assert answer["read"].shape == (len(given["query"]), 3)
     assert np.abs(answer["read"]).min() > 0  # the query is one of the keys
+
+
+def test_a_model_with_features_takes_keys() -> None:
+    rule = {"updater": "OmegaRidge", "window": 20, "reg": 0.0, "features": "poly2"}
+    part = ModelPart("memory", {"first": torch.zeros(3, 27)}, {"rule": rule, "tuned": {}})
+    given = example(part)
+    assert given["write_key"].shape == (2, 6)
+    given = inputs(pairs=20)
+    answer = predictor(part)({**given, "query": given["write_key"]})
+    assert answer["state"].shape == (3, 27)
+    assert answer["read"] == pytest.approx(given["write_value"], abs=1e-3)
 
 
 @pytest.mark.parametrize(

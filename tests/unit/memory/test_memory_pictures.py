@@ -304,6 +304,13 @@ def test_more_variants_than_colours_have_no_figures_by_stream(figures: dict[str,
     assert not figures
 
 
+def test_more_streams_than_a_page_holds_have_no_figures(figures: dict[str, Figure]) -> None:
+    few = study()
+    names = [f"cell{i}/nmse" for i in range(61)]
+    plot_comparison(few, {**verdict_of(few), "metric": names}, Path())
+    assert not figures
+
+
 def test_study_counts_diverged_runs(figures: dict[str, Figure]) -> None:
     metrics = study()
     metrics.loc[metrics["variant"] == "omega", "white/nmse"] = np.nan

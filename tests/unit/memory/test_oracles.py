@@ -27,8 +27,8 @@ def streams(
         scenarios.generate(kind, steps=steps, dim=dim, rows=ROWS, seed=seed, **parameters)
         for seed in range(count)
     ]
-    keys, values, _ = zip(*drawn, strict=True)
-    return torch.from_numpy(np.stack(keys)), torch.from_numpy(np.stack(values))
+    keys, values = np.stack([s.keys for s in drawn]), np.stack([s.values for s in drawn])
+    return torch.from_numpy(keys), torch.from_numpy(values)
 
 
 def squared_errors(
@@ -53,6 +53,17 @@ def test_delta_reaches_its_steady_state() -> None:
         # After 1000 steps the transient is below 1e-2 ** 2 for the slowest of them, mu = 0.1.
         start = oracles.delta_error(mu, 0.1, DIM, 1000) / oracles.delta_steady_state(mu, 0.1) - 1
         assert_mean(squares[:, run, 1000:].mean(1), oracles.delta_steady_state(mu, 0.1), start)
+
+
+def test_normalised_steps_reach_the_steady_state_of_their_step() -> None:
+    keys, values = streams(24, 1500, noise=0.1)
+    # Of unit keys the normaliser is 1 + reg, and the implicit step lr / (1 + lr).
+    group = [RuleSettings("NLMS", lr=0.6, reg=0.5), RuleSettings("NLMS", lr=1.5)]
+    nlms, _ = squared_errors(group, keys, values)
+    longhorn, _ = squared_errors([RuleSettings("Longhorn", lr=lr) for lr in (1, 9)], keys, values)
+    for squares, steps in ((nlms, (0.4, 1.5)), (longhorn, (0.5, 0.9))):
+        for run, mu in enumerate(steps):
+            assert_mean(squares[:, run, 1000:].mean(1), oracles.delta_steady_state(mu, 0.1))
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.5])

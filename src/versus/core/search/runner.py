@@ -14,7 +14,7 @@ from versus.core import stages
 from versus.core.display import Display
 from versus.core.errors import ConfigError, TrackingError
 from versus.core.experiment import Experiment
-from versus.core.paths import project_root, read_json, shown
+from versus.core.paths import project_root, read_json, shown, sweep
 from versus.core.runs import BaseComparison
 from versus.core.search import results
 from versus.core.search.sending import StudySender, is_unsent
@@ -87,6 +87,8 @@ def run(
     """
     search, direction = study.comparison.search, study.comparison.compare.direction
     store = StudyStore(study.name, storage, study.folder, search, direction, study.identity)
+    if not is_worked_on(study.folder):
+        sweep(study.folder)
     study.describe(trials, hidden_password(storage))
     if not store.offer(study.defaults()):
         study.display.note("the params' own settings lie outside of search.space: not tried")
@@ -155,7 +157,12 @@ def status_of(folder: Path) -> str:
     records = read_json(path) if path.is_file() else []
     if results.finished(records) >= described["trials"]:
         return "FINISHED"
-    return "RUNNING" if any(map(_is_held, (folder / "workers").glob("*.lock"))) else "KILLED"
+    return "RUNNING" if is_worked_on(folder) else "KILLED"
+
+
+def is_worked_on(folder: Path) -> bool:
+    """Whether a process of this machine works on a study."""
+    return any(map(_is_held, (folder / "workers").glob("*.lock")))
 
 
 def _is_held(lock: Path) -> bool:

@@ -27,7 +27,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from versus.core.errors import ConfigError
+from versus.core.errors import ConfigError, DataError
 from versus.core.search.space import Dimension, Search, Values, in_use, values_of
 from versus.core.search.study import Pruned
 
@@ -118,6 +118,19 @@ def _reporting(url: str) -> Iterator[None]:
         raise ConfigError(
             f"--storage: {hidden_password(url)} cannot be used ({reason}); write for example "
             "sqlite:////folder/optuna.db or postgresql+psycopg://user@host/database"
+        ) from error
+
+
+@contextmanager
+def _storage_failures(url: str) -> Iterator[None]:
+    """Turn what a storage raises on the way into a DataError."""
+    try:
+        yield
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"{hidden_password(url)}: the study's storage failed ({reason}); mend that, and the "
+            "same command continues"
         ) from error
 
 
@@ -213,9 +226,12 @@ class StudyStore:
             wanted: number of finished (completed or pruned) trials of the study.
             objective: what to minimise or maximise; may raise ``optuna.TrialPruned``.
             after: called after each of our trials.
+
+        Raises:
+            DataError: if the storage fails on the way.
         """
         worker = uuid.uuid4().hex
-        with FileLock(self.folder / "workers" / f"{worker}.lock"):
+        with _storage_failures(self.url), FileLock(self.folder / "workers" / f"{worker}.lock"):
             while (missing := self._take(wanted, objective, worker)) is not None:
                 if missing:
                     time.sleep(POLL)
@@ -237,6 +253,9 @@ class StudyStore:
                     return objective(trial, suggest(trial, self.space))
                 except Pruned as reason:
                     raise optuna.TrialPruned(str(reason)) from reason
+                except BaseException:  # an interruption too: the same values come first again
+                    _retry()(self.study, self.study.trials[trial.number])
+                    raise
 
             trials = self.study.get_trials(deepcopy=False)
             missing = wanted - sum(one.state in FINISHED for one in trials)

@@ -16,7 +16,7 @@ from versus.core.display import Display
 from versus.core.errors import ConfigError, TrainingError
 from versus.core.experiment import Experiment
 from versus.core.hooks import Context, Hook
-from versus.core.paths import read_json, write_json
+from versus.core.paths import discard, read_json, write_json
 from versus.core.runs import BaseComparison, RunConfig, RunKey
 from versus.core.search.space import Values, settings_of, tree_of
 from versus.core.sinks import per_run
@@ -124,22 +124,24 @@ class Study:
         """Scores of a configuration, trained unless a trial before has."""
         folder = self.folder / "trials" / config.digest()
         scores = folder / "scores.json"
+        reporter = Reporter(trial, self.metrics, config.compare.direction)
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / f"{folder.name}.lock"):  # two workers may draw the same
             if not scores.is_file():
                 try:
-                    write_json(scores, self._train(config, folder, trial))
+                    write_json(scores, self._train(config, folder, reporter))
                 except Pruned:
-                    shutil.rmtree(folder)
+                    discard(folder)
                     raise
             for stack in folder.glob("stack-*"):
                 shutil.rmtree(stack)
             measured: dict[str, Any] = read_json(scores)
+        reporter.replay(measured.pop("reports"))
         return measured
 
-    def _train(self, config: BaseComparison, folder: Path, trial: "Trial") -> dict[str, Any]:
+    def _train(self, config: BaseComparison, folder: Path, reporter: "Reporter") -> dict[str, Any]:
         try:
-            means = self._means(config, folder, trial)
+            means = self._means(config, folder, reporter)
         except TrainingError:  # diverged on every seed
             means = dict.fromkeys(self.metrics, math.inf)
         diverged = not all(map(math.isfinite, means.values()))
@@ -147,17 +149,21 @@ class Study:
             "score": None if diverged else sum(means.values()) / len(means),
             "metrics": {} if diverged else means,
             "diverged": diverged,
+            "reports": reporter.told,
         }
 
-    def _means(self, config: BaseComparison, folder: Path, trial: "Trial") -> dict[str, float]:
+    def _means(
+        self, config: BaseComparison, folder: Path, reporter: "Reporter"
+    ) -> dict[str, float]:
         """Metric -> mean over the tuning seeds."""
         seeds = self.comparison.tuning_seed_list
         runs = [RunConfig(RunKey(TRIAL, seed), config) for seed in seeds]
-        reporter = Reporter(trial, self.metrics, config.compare.direction)
         rows: list[Mapping[str, float]] = []
         for number, stack in enumerate(self.experiment.stacks(runs)):
             learner = self.experiment.build(stack, self.data)
-            with self.display.progress(f"trial {trial.number}", learner.total_steps) as bar:
+            with self.display.progress(
+                f"trial {reporter.trial.number}", learner.total_steps
+            ) as bar:
                 trainer = Trainer(
                     learner,
                     folder / f"stack-{number:04d}",
@@ -199,7 +205,8 @@ class Reporter(Hook):
     def __init__(self, trial: "Trial", metrics: Sequence[str], direction: str) -> None:
         self.trial, self.metrics, self.direction = trial, metrics, direction
         self.values: list[float] = []
-        self.told: list[float] = []
+        self.told: list[float | None] = []
+        self._reported = 0
 
     def on_step_end(self, context: Context) -> None:
         """Report the running mean of the training metrics of single-epoch training."""
@@ -217,15 +224,9 @@ class Reporter(Hook):
             self._tell(_mean(context.metrics[name] for name in self.metrics))
 
     def _tell(self, value: float) -> None:
-        self.told.append(value)
-        self._report(len(self.told) - 1)
+        self.replay([*self.told, value if math.isfinite(value) else None])
         if self.trial.should_prune():
             raise Pruned(f"behind the median after report {len(self.told)}")
-
-    def _report(self, number: int) -> None:
-        value = self.told[number]
-        if abs(value) < float("inf"):
-            self.trial.report(value, number)
 
     def state_dict(self) -> dict[str, Any]:
         """What has been reported."""
@@ -233,10 +234,15 @@ class Reporter(Hook):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Report again what the interrupted trial had; Optuna has a new trial for it."""
-        known = len(self.told)
-        self.values, self.told = list(state["values"]), list(state["told"])
-        for number in range(known, len(self.told)):
-            self._report(number)
+        self.values = list(state["values"])
+        self.replay(state["told"])
+
+    def replay(self, values: Sequence[float | None]) -> None:
+        """Report those of all values that have not been; a diverged one (None) has no number."""
+        for number in range(self._reported, len(values)):
+            if (value := values[number]) is not None:
+                self.trial.report(value, number)
+        self.told, self._reported = list(values), max(self._reported, len(values))
 
 
 def _mean(values: Any) -> float:

@@ -10,6 +10,7 @@ from versus.experiments.memory.data import stages
 from versus.experiments.memory.evaluate import evaluate, example, predictor
 from versus.experiments.memory.learner import build, models, stacks
 from versus.experiments.memory.outputs import (
+    findings,
     notes,
     outputs,
     plots,
@@ -26,6 +27,7 @@ __all__ = [
     "describe_run",
     "evaluate",
     "example",
+    "findings",
     "models",
     "notes",
     "outputs",

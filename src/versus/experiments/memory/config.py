@@ -4,12 +4,25 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from versus.core.config import Section
 from versus.core.errors import ConfigError
 from versus.core.runs import BaseComparison
-from versus.experiments.memory.rules import RuleSettings, canonical
+from versus.experiments.memory.data_config import DataConfig, StreamConfig, Task
+from versus.experiments.memory.features import Features
+from versus.experiments.memory.rules import Read, RuleSettings, StepNorm, canonical
+
+__all__ = [
+    "ALIASES",
+    "Comparison",
+    "DataConfig",
+    "ModelConfig",
+    "StreamConfig",
+    "Task",
+    "TrainConfig",
+    "TuneConfig",
+]
 
 # The seed document's flags. Shapes of the data and axes of the grid both take lists.
 ALIASES: Mapping[str, str] = {
@@ -31,118 +44,42 @@ ALIASES: Mapping[str, str] = {
 }
 
 
-class StreamConfig(Section):
-    """One kind of stream of (key, value) pairs. Nothing here is shared with the updater."""
-
-    kind: Literal["linear", "ar", "spectrum", "drift", "switch", "unrelated"]
-    """linear: v = A k + noise; ar: correlated keys; spectrum: ill-conditioned keys; drift: A walks;
-    switch: a new A every period; unrelated: values independent of keys (one-pass recall)."""
-    noise: float = Field(0.1, ge=0)
-    """Standard deviation of the noise on every value; the map's entries have deviation 1."""
-    keys: Literal["unit", "gaussian"] = "unit"
-    """Keys of length 1, or standard normal entries as in the seed document."""
-    correlation: float | None = Field(None, ge=0, lt=1)
-    """Correlation of successive keys (ar); empty = the kind's own."""
-    power: float | None = Field(None, ge=0)
-    """Keys' variance along direction i falls as i^-power (spectrum); empty = the kind's own."""
-    drift: float | None = Field(None, ge=0, le=1)
-    """rho of the walking map A <- sqrt(1 - rho^2) A + rho W (drift); empty = the kind's own."""
-    period: int | None = Field(None, ge=1)
-    """Steps between new maps (switch); empty = the kind's own."""
-    steps: int | None = Field(None, ge=4)
-    """Length of this stream in tokens; empty = data.steps."""
-
-    @property
-    def score(self) -> str:
-        """The metric that this stream is about."""
-        return "recall" if self.kind == "unrelated" else "nmse"
-
-
-class Task(Section):
-    """One stream in one shape; its name is the group of its metrics."""
-
-    name: str
-    stream: str
-    dim: int
-    mem_size: int
-    steps: int
-
-
-def _distinct(values: Any) -> Any:
-    listed = list(values) if isinstance(values, list | tuple) else [values]
-    if not listed or len(set(map(repr, listed))) != len(listed):
-        raise ValueError(f"needs at least one value and no value twice, received {values!r}")
-    return listed
-
-
-class DataConfig(Section):
-    """The streams that every variant learns, in every shape of dim x mem_size x steps."""
-
-    streams: dict[str, StreamConfig] = Field(min_length=1)
-    """Name -> stream."""
-    dim: tuple[int, ...] = (64,)
-    """Key dimension d."""
-    mem_size: tuple[int, ...] = (64,)
-    """Value dimension: rows of the memory (the seed document's name). Rows never interact."""
-    steps: tuple[int, ...] = (200,)
-    """Stream length n in tokens."""
-
-    @field_validator("dim", "mem_size", "steps", mode="before")
-    @classmethod
-    def _lists(cls, values: Any) -> Any:
-        return _distinct(values)
-
-    @field_validator("dim", "mem_size", "steps")
-    @classmethod
-    def _positive(cls, values: tuple[int, ...]) -> tuple[int, ...]:
-        if min(values) < 1:
-            raise ValueError(f"every value must be at least 1, received {list(values)}")
-        return values
-
-    def tasks(self) -> list[Task]:
-        """Every stream in every shape; a shape enters the name only where there are several."""
-        return [
-            Task(name=name, stream=stream, dim=dim, mem_size=rows, steps=steps)
-            for stream, settings in self.streams.items()
-            for dim, rows, steps in itertools.product(
-                self.dim, self.mem_size, (settings.steps,) if settings.steps else self.steps
-            )
-            for name in [self._task_name(stream, dim, rows, steps)]
-        ]
-
-    def _task_name(self, stream: str, dim: int, rows: int, steps: int) -> str:
-        several = len(self.steps) > 1 and self.streams[stream].steps is None
-        parts = [
-            f"d{dim}" if len(self.dim) > 1 else "",
-            f"m{rows}" if len(self.mem_size) > 1 else "",
-            f"n{steps}" if several else "",
-        ]
-        return "-".join([stream, *filter(None, parts)])
-
-    def length(self, stream: str) -> int:
-        """Tokens to generate for a stream: shorter tasks read a prefix."""
-        return self.streams[stream].steps or max(self.steps)
-
-
 class ModelConfig(Section):
-    """One update rule; `reg` is decay in Delta and Omega, ridge in OmegaRidge and RLS."""
+    """One update rule and its hyperparameters; what the rule does not use is ignored."""
 
     updater: str = "Delta"
-    """Delta (one gradient step on the newest pair), Omega (gradient steps on a window, ATLAS),
-    OmegaRidge (the seed document's own Omega: ridge regression on the window), RLS (the same
-    optimum, recursively)."""
+    """One gradient step on the newest pair: Delta, GatedDelta (error taken after the decay), NLMS
+    (step divided by |key|^2 + reg), Titans (with momentum), Longhorn (implicit step, stable for
+    every lr). On a window of pairs: Omega (gradient steps, ATLAS), Atlas (momentum and
+    Newton-Schulz, Muon), ProxOmega (implicit step), OmegaRidge (the seed document's own Omega:
+    ridge regression on the window), RLS (the same optimum, recursively). On all pairs: Mesa (ridge
+    regression with forgetting)."""
     window: int = Field(20, ge=1)
-    """Pairs that the rule looks back at, the newest included; Delta has no window."""
+    """Pairs that the rule looks back at, the newest included; used by Omega, Atlas, ProxOmega,
+    OmegaRidge and RLS."""
     lr: float = Field(0.01, ge=0)
-    """Step size of Delta and Omega; a stable one falls as 1/window in Omega."""
+    """Step size; not used by OmegaRidge, RLS and Mesa. A stable one falls as 1/window in Omega
+    (unless step_norm), is below 2 in NLMS and any in Longhorn, Atlas and ProxOmega."""
     reg: float = Field(0.001, ge=0)
-    """Decay in Delta and Omega (memory is scaled by 1 - lr*reg); ridge in OmegaRidge and RLS."""
+    """Ridge in OmegaRidge, RLS and Mesa, and added to |key|^2 in NLMS; else decay: memory is scaled
+    by 1 - lr*reg, in Longhorn and ProxOmega by 1 / (1 + lr*reg)."""
     gamma: float = Field(1.0, gt=0, le=1)
-    """Omega: weight gamma^age of a pair in the window."""
+    """Weight gamma^age of a pair; used by Omega, Atlas, ProxOmega and Mesa."""
     inner_steps: int = Field(1, ge=1)
     """Omega: gradient steps per token."""
     clip: float = Field(0.0, ge=0)
     """Largest Frobenius norm of one update; 0 = off. Clipped updates are counted."""
+    momentum: float = Field(0.0, ge=0, lt=1)
+    """Titans, Atlas: share of the last step that the next one keeps."""
+    features: Features = "linear"
+    """linear: keys as they are; poly2: also all products of two entries, d (d + 3) / 2 features,
+    so that the memory holds that many pairs (at that cost)."""
+    read: Read = "before"
+    """before: predict with the memory before the pair is written; after: once it is (an error of 0
+    then says that the pair was stored, not that it was foreseen)."""
+    step_norm: StepNorm = "none"
+    """Delta, GatedDelta, Titans, Omega: lr is divided by the summed weights of the window (mean) or
+    by its weighted sum of |key|^2 (trace: without decay, lr < 2 is stable for any keys)."""
 
     @model_validator(mode="after")
     def _acceptable(self) -> Self:
@@ -213,7 +150,7 @@ class Comparison(BaseComparison):
         if self.tune.grids and not self.tuning_seed_list:
             raise ValueError("tuning_seeds: needed to tune, received none; give a count")
         for variant, streams in self.tuned.items():
-            unknown = set(streams) - set(self.data.streams)
+            unknown = set(streams) - set(self.data.all_streams)
             if unknown:
                 raise ValueError(f"tuned.{variant}: no such stream, received {sorted(unknown)}")
         return self

@@ -1,8 +1,9 @@
 """The streams on disk: one safetensors file per seed."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +14,6 @@ from torch import Tensor
 from versus.core.errors import DataError
 from versus.core.experiment import Stage
 from versus.core.paths import replacing, shown
-from versus.experiments.memory import scenarios
 from versus.experiments.memory.config import Comparison, DataConfig
 
 
@@ -23,27 +23,46 @@ def stages() -> Mapping[str, Stage]:
 
 
 def write_streams(comparison: Comparison, folder: Path) -> None:
-    """Generate all streams; a file holds one seed's ``<stream>/<dim>/keys`` and ``.../values``."""
+    """Generate all streams.
+
+    A file holds one seed's ``<stream>/<dim>/keys``, ``.../values`` and what marks the stream has.
+    """
     for seed in (*comparison.seed_list, *comparison.tuning_seed_list):
         with replacing(_path(folder, seed)) as temporary:
             save_file(dict(_streams_of(comparison.data, seed)), temporary)
 
 
-def _streams_of(data: DataConfig, seed: int) -> dict[str, np.ndarray[Any, Any]]:
-    arrays = {}
-    for name, settings in data.streams.items():
-        for dim in data.dim:
-            stream = scenarios.generate(
-                settings.kind,
-                steps=data.length(name),
-                dim=dim,
-                rows=max(data.mem_size),
-                seed=seed,
-                **settings.model_dump(exclude={"kind", "steps"}, exclude_none=True),
-            )
-            arrays[f"{name}/{dim}/keys"] = stream.keys
-            arrays[f"{name}/{dim}/values"] = stream.values
-    return arrays
+def _streams_of(data: DataConfig, seed: int) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+    rows = max(data.mem_size)
+    for (name, settings), dim in itertools.product(data.all_streams.items(), data.dim):
+        scenario, steps = settings.scenario(), data.length(name)
+        stream = scenario.draw(steps, dim, rows, seed)
+        yield f"{name}/{dim}/keys", stream.keys
+        yield f"{name}/{dim}/values", stream.values
+        for mark, array in stream.marks.items():
+            yield f"{name}/{dim}/{mark}", array
+
+
+class Pairs(NamedTuple):
+    """One stream for S seeds.
+
+    Attributes:
+        keys: (S, T, dim).
+        values: (S, T, rows).
+        marks: what else is known (:mod:`.scenarios.stored`), S first.
+    """
+
+    keys: Tensor
+    values: Tensor
+    marks: Mapping[str, Tensor]
+
+    def first(self, steps: int, rows: int) -> "Pairs":
+        """The stream of so many tokens and rows."""
+        marks = {
+            name: mark[..., :rows] if name == "codebook" else mark[:, :steps]
+            for name, mark in self.marks.items()
+        }
+        return Pairs(self.keys[:, :steps], self.values[:, :steps, :rows], marks)
 
 
 def read_stream(
@@ -53,24 +72,27 @@ def read_stream(
     seeds: Sequence[int],
     dtype: torch.dtype,
     device: torch.device,
-) -> tuple[Tensor, Tensor]:
-    """Keys (S, T, dim) and values (S, T, rows) of one stream for several seeds.
+) -> Pairs:
+    """One stream for several seeds.
 
     Raises:
         DataError: if a file is missing, torn or lacks the stream.
     """
-    pairs = [_read_pair(_path(folder, seed), f"{stream}/{dim}") for seed in seeds]
-    keys, values = (torch.stack(tensors).to(device, dtype) for tensors in zip(*pairs, strict=True))
-    return keys, values
+    found = [_read(_path(folder, seed), f"{stream}/{dim}/") for seed in seeds]
+    tensors = {name: torch.stack([one[name] for one in found]).to(device) for name in found[0]}
+    tensors = {n: t.to(dtype) if t.is_floating_point() else t for n, t in tensors.items()}
+    return Pairs(tensors.pop("keys"), tensors.pop("values"), tensors)
 
 
-def _read_pair(path: Path, name: str) -> tuple[Tensor, Tensor]:
+def _read(path: Path, prefix: str) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
-            return file.get_tensor(f"{name}/keys"), file.get_tensor(f"{name}/values")
+            marks = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
+            names = dict.fromkeys((f"{prefix}keys", f"{prefix}values", *marks))
+            return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
     except (OSError, SafetensorError) as error:
         raise DataError(
-            f"{shown(path)}: no readable stream {name} ({error}); prepare the data again"
+            f"{shown(path)}: no readable stream {prefix[:-1]} ({error}); prepare the data again"
         ) from error
 
 

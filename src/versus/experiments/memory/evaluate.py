@@ -14,7 +14,9 @@ from versus.core.experiment import ModelPart, Predictor
 from versus.core.sinks import per_run
 from versus.experiments.memory import naive
 from versus.experiments.memory.config import Comparison, ModelConfig
+from versus.experiments.memory.features import key_dimension
 from versus.experiments.memory.learner import MemoryLearner
+from versus.experiments.memory.rules import RuleSettings
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -56,6 +58,7 @@ def _items(learner: MemoryLearner, comparison: Comparison) -> pd.DataFrame:
                     "cluster_id": str(run.seed),
                     "seed": run.seed,
                     "group": task.name,
+                    "score": own[comparison.data.all_streams[task.stream].score],
                     **own,
                 }
             )
@@ -66,11 +69,10 @@ def predictor(part: ModelPart) -> Predictor:
     """The rule as a function: write pairs into an empty memory, then read.
 
     Inputs ``write_key`` (n, dim), ``write_value`` (n, rows), ``query`` (m, dim); outputs ``read``
-    (m, rows) and ``state`` (rows, dim). Nothing is kept between calls. A rule that was tuned per
-    stream uses what was chosen for the first one.
+    (m, rows) and ``state`` (rows, dim, or the number of features). Nothing is kept between calls.
+    A rule that was tuned per stream uses what was chosen for the first one.
     """
-    chosen: Mapping[str, Any] = next(iter(part.config["tuned"].values()), {})
-    rule = ModelConfig.model_validate({**part.config["rule"], **chosen}).rule()
+    rule = _rule(part)
 
     def predict(inputs: Arrays) -> dict[str, NDArray[Any]]:
         keys, values, queries = (_matrix(inputs, n) for n in ("write_key", "write_value", "query"))
@@ -84,16 +86,21 @@ def predictor(part: ModelPart) -> Predictor:
                 "of one dimension"
             )
         memory = naive.run(rule, keys, values).memory
-        return {"read": (queries @ memory.mT).numpy(), "state": memory.numpy()}
+        return {"read": naive.read(rule, memory, queries).numpy(), "state": memory.numpy()}
 
     return predict
 
 
 def example(part: ModelPart) -> dict[str, NDArray[Any]]:
     """Two pairs and a query of the model's sizes."""
-    rows, dim = next(iter(part.weights.values())).shape
-    keys = np.eye(2, dim, dtype=np.float32)
+    rows, features = next(iter(part.weights.values())).shape
+    keys = np.eye(2, key_dimension(_rule(part).features, features), dtype=np.float32)
     return {"write_key": keys, "write_value": np.ones((2, rows), np.float32), "query": keys[:1]}
+
+
+def _rule(part: ModelPart) -> RuleSettings:
+    chosen: Mapping[str, Any] = next(iter(part.config["tuned"].values()), {})
+    return ModelConfig.model_validate({**part.config["rule"], **chosen}).rule()
 
 
 def _matrix(inputs: Arrays, name: str) -> torch.Tensor:

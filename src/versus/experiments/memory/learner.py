@@ -6,6 +6,7 @@ shorter stream or a smaller memory is read off a longer or larger one, and keys 
 """
 
 import itertools
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,9 +20,12 @@ from torch.optim import Optimizer
 from versus.core.experiment import ModelPart
 from versus.core.learner import Metrics
 from versus.core.runs import RunConfig, RunKey
+from versus.experiments.memory import steps
 from versus.experiments.memory.config import Comparison, Task
 from versus.experiments.memory.passes import StreamPass
 from versus.experiments.memory.rules import find_rule
+
+logger = logging.getLogger(__name__)
 
 
 class Chunk(NamedTuple):
@@ -41,7 +45,8 @@ class MemoryLearner:
         data: folder of the data stage.
         only: compute this variant and no others. The numbers are those of the whole stack to the
             bit, because groups are formed from the whole stack.
-        keep_memories: hold the final memory of every run and stream, to make models of.
+        scores_only: neither hold the final memories, of which models are made, nor watch the step
+            sizes.
     """
 
     total_epochs = 1
@@ -51,10 +56,10 @@ class MemoryLearner:
         stack: Sequence[RunConfig],
         data: Path,
         only: str | None = None,
-        keep_memories: bool = True,
+        scores_only: bool = False,
     ) -> None:
         self.data = data
-        self.keep_memories = keep_memories
+        self.only, self.scores_only = only, scores_only
         self.configs: dict[str, Comparison] = {run.key.variant: run.config for run in stack}
         self.seeds = list(dict.fromkeys(run.key.seed for run in stack))
         self.variants = [only] if only else list(self.configs)
@@ -65,7 +70,7 @@ class MemoryLearner:
         for task in self.settings.data.tasks():
             self.tasks.setdefault((task.stream, task.dim), []).append(task)
         self.final: dict[str, Tensor] = {}
-        self.memories: dict[str, Tensor] = {}
+        self.memories: dict[str, dict[str, Tensor]] = {}
         self.lost = torch.zeros(len(self.runs), dtype=torch.int64)
         self.total_steps = sum(1 for _ in self.batches(0))
         self._costs: dict[str, Tensor] = {}
@@ -141,13 +146,13 @@ class MemoryLearner:
 
     def models(self) -> dict[str, ModelPart]:
         """One model per variant: its rule on every stream, and the final memories."""
-        return {variant: self._model(index, variant) for index, variant in enumerate(self.variants)}
+        return {variant: self._model(variant) for variant in self.variants}
 
-    def _model(self, index: int, variant: str) -> ModelPart:
+    def _model(self, variant: str) -> ModelPart:
         config = self.configs[variant]
         weights = {
-            f"{name}/{seed}": memory[index, position].clone()
-            for name, memory in self.memories.items()
+            f"{name}/{seed}": memories[variant][position].clone()
+            for name, memories in self.memories.items()
             for position, seed in enumerate(self.seeds)
         }
         about = {
@@ -158,8 +163,9 @@ class MemoryLearner:
         return ModelPart(model_name(config.model.updater), weights, about)
 
     def _begin(self, stream: str, dim: int) -> StreamPass:
+        watch = not self.scores_only
         return StreamPass(
-            self.configs, self.variants, self.seeds, self.data, stream, dim, self.device
+            self.configs, self.variants, self.seeds, self.data, stream, dim, self.device, watch
         )
 
     def _current(self) -> StreamPass:
@@ -169,8 +175,11 @@ class MemoryLearner:
 
     def _end(self, current: StreamPass) -> None:
         self.lost = self.lost + current.diverged()
-        if self.keep_memories:
+        if not self.scores_only:
             self.memories[f"{current.stream}/{current.dim}"] = current.memories()
+        warning = steps.warning(current.steps, current.rules)
+        if warning and self.only is None:  # one variant alone is learnt again
+            logger.warning("stream %s: %s", current.stream, warning)
         self._pass = None
 
     def _charge(self, batch: Chunk, tasks: Sequence[Task], seconds: Tensor) -> None:

@@ -2,43 +2,35 @@
 
 All functions take ``keys`` (T, dim) and ``values`` (T, rows) of one floating dtype and an initial
 memory (rows, dim), zeros if not given. They are the baseline of the speed benchmarks: vectorised
-over the window, one token at a time.
+over the window, one token at a time. :func:`run` and :func:`read` map keys and queries to features
+first; dim is the dimension of these. All of it is differentiable.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from versus.experiments.memory.features import expand
+from versus.experiments.memory.naive_optimum import mesa, omega_ridge, prox_omega, rls
+from versus.experiments.memory.replay import Trace, recency, replay, window_of
 from versus.experiments.memory.rules import RuleSettings
 
-RANK_TOLERANCE = 1e-7
-"""Singular values of a window's keys below this share of the largest count as zero (float32)."""
-
-Update = Callable[[int, Tensor, Tensor], Tensor]
-
-
-class Trace(NamedTuple):
-    """What a run leaves behind.
-
-    Attributes:
-        predictions: ``M_{t-1} k_t`` for every t, (T, rows).
-        memory: ``M_T``, (rows, dim).
-        clipped: Number of updates whose norm was limited.
-    """
-
-    predictions: Tensor
-    memory: Tensor
-    clipped: int
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+"""Coefficients of Muon's iteration X <- a X + b X X^T X + c (X X^T)^2 X (K. Jordan, 2024)."""
 
 
 def run(
     settings: RuleSettings, keys: Tensor, values: Tensor, memory: Tensor | None = None
 ) -> Trace:
     """Write a stream with the rule that ``settings.updater`` names."""
-    rule = {"Delta": delta, "Omega": omega, "OmegaRidge": omega_ridge, "RLS": rls}
-    return rule[settings.updater](settings, keys, values, memory)
+    keys = expand(settings.features, keys)
+    return _RULES[settings.updater](settings, keys, values, memory)
+
+
+def read(settings: RuleSettings, memory: Tensor, queries: Tensor) -> Tensor:
+    """What a memory (rows, dim) answers to queries (m, key dimension): (m, rows)."""
+    return expand(settings.features, queries) @ memory.mT
 
 
 def delta(
@@ -49,9 +41,69 @@ def delta(
 
     def update(t: int, memory: Tensor, prediction: Tensor) -> Tensor:
         error = prediction - values[t]
-        return decay * memory - settings.lr * torch.outer(error, keys[t])
+        return decay * memory - _step_size(settings, keys[t : t + 1]) * torch.outer(error, keys[t])
 
-    return _replay(settings, keys, values, memory, update)
+    return replay(settings, keys, values, memory, update)
+
+
+def gated_delta(
+    settings: RuleSettings, keys: Tensor, values: Tensor, memory: Tensor | None = None
+) -> Trace:
+    """M_t = a M_{t-1} - lr (a M_{t-1} k_t - v_t) k_t^T with a = 1 - lr reg."""
+    decay = 1 - settings.lr * settings.reg
+
+    def update(t: int, memory: Tensor, prediction: Tensor) -> Tensor:
+        error = decay * prediction - values[t]
+        return decay * memory - _step_size(settings, keys[t : t + 1]) * torch.outer(error, keys[t])
+
+    return replay(settings, keys, values, memory, update)
+
+
+def nlms(
+    settings: RuleSettings, keys: Tensor, values: Tensor, memory: Tensor | None = None
+) -> Trace:
+    """M_t = M_{t-1} - lr / (reg + |k_t|^2) (M_{t-1} k_t - v_t) k_t^T."""
+
+    def update(t: int, memory: Tensor, prediction: Tensor) -> Tensor:
+        step = settings.lr * inverse(keys[t] @ keys[t], settings.reg)
+        return memory - step * torch.outer(prediction - values[t], keys[t])
+
+    return replay(settings, keys, values, memory, update)
+
+
+def longhorn(
+    settings: RuleSettings, keys: Tensor, values: Tensor, memory: Tensor | None = None
+) -> Trace:
+    """M_t = argmin_M |M - M_{t-1}|^2 + lr |M k_t - v_t|^2 + lr reg |M|^2.
+
+    That is M_t = a M_{t-1} - b / (1 + b |k_t|^2) (a M_{t-1} k_t - v_t) k_t^T with
+    a = 1 / (1 + lr reg) and b = lr a.
+    """
+    decay = 1 / (1 + settings.lr * settings.reg)
+
+    def update(t: int, memory: Tensor, prediction: Tensor) -> Tensor:
+        step = inverse(keys[t] @ keys[t], 1 / settings.lr + settings.reg)
+        return decay * memory - step * torch.outer(decay * prediction - values[t], keys[t])
+
+    return replay(settings, keys, values, memory, update)
+
+
+def titans(
+    settings: RuleSettings, keys: Tensor, values: Tensor, memory: Tensor | None = None
+) -> Trace:
+    """S_t = momentum S_{t-1} - lr (M_{t-1} k_t - v_t) k_t^T, M_t = (1 - lr reg) M_{t-1} + S_t."""
+    decay = 1 - settings.lr * settings.reg
+    surprise = keys.new_zeros(values.shape[1], keys.shape[1])
+
+    def update(t: int, memory: Tensor, prediction: Tensor) -> Tensor:
+        nonlocal surprise
+        step = _step_size(settings, keys[t : t + 1])
+        surprise = settings.momentum * surprise - step * torch.outer(
+            prediction - values[t], keys[t]
+        )
+        return decay * memory + surprise
+
+    return replay(settings, keys, values, memory, update)
 
 
 def omega(
@@ -64,92 +116,80 @@ def omega(
     decay = 1 - settings.lr * settings.reg
 
     def update(t: int, memory: Tensor, prediction: Tensor) -> Tensor:
-        window = slice(max(0, t + 1 - settings.window), t + 1)
+        window = window_of(settings, t)
         k, v = keys[window], values[window]
-        weighted = k if settings.gamma == 1 else _recency(settings.gamma, k) * k
+        weighted = k if settings.gamma == 1 else recency(settings.gamma, k) * k
+        step_size = _step_size(settings, k)
         for step in range(settings.inner_steps):
             gradient = (memory @ k.T - v.T) @ weighted
-            memory = (decay if step == 0 else 1) * memory - settings.lr * gradient
+            memory = (decay if step == 0 else 1) * memory - step_size * gradient
         return memory
 
-    return _replay(settings, keys, values, memory, update)
+    return replay(settings, keys, values, memory, update)
 
 
-def omega_ridge(
+def atlas(
     settings: RuleSettings, keys: Tensor, values: Tensor, memory: Tensor | None = None
 ) -> Trace:
-    """M_t = B (G + reg I)^-1 with G = sum_i k_i k_i^T and B = sum_i v_i k_i^T over the window.
+    """S_t = momentum S_{t-1} + sum_i gamma^(t-i) (M_{t-1} k_i - v_i) k_i^T over the window.
 
-    With reg = 0 it is the minimum-norm solution. Solved in float64.
+    M_t = (1 - lr reg) M_{t-1} - lr NS(S_t), see :func:`newton_schulz`. In float64, because the
+    iterations enlarge rounding errors about 500 times.
     """
     k64, v64 = keys.double(), values.double()
-    ridge = settings.reg * torch.eye(keys.shape[1], dtype=torch.float64)
+    decay = 1 - settings.lr * settings.reg
+    surprise = k64.new_zeros(values.shape[1], keys.shape[1])
 
     def update(t: int, memory: Tensor, prediction: Tensor) -> Tensor:
-        window = slice(max(0, t + 1 - settings.window), t + 1)
+        nonlocal surprise
+        window, m = window_of(settings, t), memory.double()
         k, v = k64[window], v64[window]
-        if settings.reg == 0:
-            weights: Tensor = torch.linalg.pinv(k, rtol=RANK_TOLERANCE).T
-        else:
-            weights = k @ torch.linalg.inv(k.T @ k + ridge)
-        return (v.T @ weights).to(memory.dtype)
+        gradient = (m @ k.T - v.T) @ (recency(settings.gamma, k) * k)
+        surprise = settings.momentum * surprise + gradient
+        return (decay * m - settings.lr * newton_schulz(surprise)).to(memory.dtype)
 
-    return _replay(settings, keys, values, memory, update)
+    return replay(settings, keys, values, memory, update)
 
 
-def rls(
-    settings: RuleSettings, keys: Tensor, values: Tensor, memory: Tensor | None = None
-) -> Trace:
-    """The optimum of :func:`omega_ridge`, reg > 0, by recursion on it and on P = (G + reg I)^-1.
-
-    Each token is added and the one that leaves the window is removed, in float64.
-    """
-    k64, v64 = keys.double(), values.double()
-    inverse = torch.eye(keys.shape[1], dtype=torch.float64) / settings.reg
-    optimum = torch.zeros(values.shape[1], keys.shape[1], dtype=torch.float64)
-
-    def update(t: int, memory: Tensor, prediction: Tensor) -> Tensor:
-        nonlocal inverse, optimum
-        optimum, inverse = _sherman_morrison(optimum, inverse, k64[t], v64[t], 1)
-        old = t - settings.window
-        if old >= 0:
-            optimum, inverse = _sherman_morrison(optimum, inverse, k64[old], v64[old], -1)
-        return optimum.to(memory.dtype)
-
-    return _replay(settings, keys, values, memory, update)
+_RULES: dict[str, Callable[[RuleSettings, Tensor, Tensor, Tensor | None], Trace]] = {
+    "Delta": delta,
+    "GatedDelta": gated_delta,
+    "NLMS": nlms,
+    "Longhorn": longhorn,
+    "Titans": titans,
+    "Omega": omega,
+    "Atlas": atlas,
+    "ProxOmega": prox_omega,
+    "OmegaRidge": omega_ridge,
+    "RLS": rls,
+    "Mesa": mesa,
+}
 
 
-def _replay(
-    settings: RuleSettings, keys: Tensor, values: Tensor, memory: Tensor | None, update: Update
-) -> Trace:
-    """Read and write token by token; ``update(t, M_{t-1}, prediction)`` gives M_t unclipped."""
-    if memory is None:
-        memory = keys.new_zeros(values.shape[1], keys.shape[1])
-    predictions, clipped = torch.empty_like(values), 0
-    for t in range(len(keys)):
-        predictions[t] = prediction = memory @ keys[t]
-        proposal = update(t, memory, prediction)
-        if settings.clip > 0:
-            change = proposal - memory
-            norm = torch.linalg.vector_norm(change, dtype=torch.float64)
-            if norm > settings.clip:
-                proposal = memory + change * (settings.clip / norm)
-                clipped += 1
-        memory = proposal
-    return Trace(predictions, memory, clipped)
+def newton_schulz(matrix: Tensor) -> Tensor:
+    """Bring all singular values of matrices (..., rows, columns) near 1 in five iterations."""
+    if matrix.shape[-2] > matrix.shape[-1]:
+        return newton_schulz(matrix.mT).mT
+    norm = torch.linalg.vector_norm(matrix, dim=(-2, -1), keepdim=True)
+    x: Tensor = matrix / norm.clamp(min=torch.finfo(matrix.dtype).tiny)
+    a, b, c = NEWTON_SCHULZ
+    for _ in range(5):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x
 
 
-def _recency(gamma: float, pairs: Tensor) -> Tensor:
-    """Weights gamma^(n-1), ..., gamma, 1 of n pairs, oldest first, (n, 1)."""
-    ages = torch.arange(len(pairs) - 1, -1, -1, dtype=pairs.dtype)
-    return (gamma**ages)[:, None]
+def inverse(square: Tensor, ridge: Tensor | float = 0.0) -> Tensor:
+    """1 / (square + ridge), but 0 where the squared length is: a key of zeros makes no step."""
+    nothing = square < torch.finfo(square.dtype).tiny
+    return (square + ridge).masked_fill(nothing, torch.inf).reciprocal()
 
 
-def _sherman_morrison(
-    optimum: Tensor, inverse: Tensor, key: Tensor, value: Tensor, sign: int
-) -> tuple[Tensor, Tensor]:
-    """Add (sign 1) or remove (sign -1) one pair."""
-    direction = inverse @ key
-    gain = sign * direction / (1 + sign * (key @ direction))
-    error = optimum @ key - value
-    return optimum - torch.outer(error, gain), inverse - torch.outer(gain, direction)
+def _step_size(settings: RuleSettings, pairs: Tensor) -> Tensor | float:
+    """The rate lr, normalised by the keys (n, dim) of the window."""
+    if settings.step_norm == "none":
+        return settings.lr
+    weights = recency(settings.gamma, pairs)
+    if settings.step_norm == "mean":
+        return settings.lr / weights.sum()
+    return settings.lr * inverse((weights * pairs.square()).sum())

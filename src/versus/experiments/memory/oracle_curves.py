@@ -25,7 +25,7 @@ def is_white(stream: StreamConfig) -> bool:
 
 def only_white_stream(data: DataConfig) -> tuple[float, str] | None:
     """Noise and keys where the data are a single white stream."""
-    streams = list(data.streams.values())
+    streams = list(data.all_streams.values())
     if len(streams) > 1 or not is_white(streams[0]):
         return None
     return streams[0].noise, streams[0].keys
@@ -35,7 +35,7 @@ def levels(data: DataConfig) -> Mapping[str, float]:
     """NMSE metric -> least squares on all pairs seen, over the steady half of the stream."""
     found = {}
     for task in data.tasks():
-        stream, half = data.streams[task.stream], task.steps // 2
+        stream, half = data.all_streams[task.stream], task.steps // 2
         if is_white(stream) and is_past_pole(half, task.dim):
             written = range(half, task.steps)
             errors = [least_squares(t, task.dim, stream.noise, stream.keys) for t in written]

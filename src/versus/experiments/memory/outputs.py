@@ -10,14 +10,22 @@ from versus.core.paths import read_json
 from versus.core.runs import RunKey
 from versus.core.stages import Places
 from versus.core.tables import read_table, write_table
-from versus.experiments.memory import oracle_curves, pictures, results, study_pictures
+from versus.experiments.memory import (
+    oracle_curves,
+    phase,
+    phase_pictures,
+    pictures,
+    recall_pictures,
+    results,
+    study_pictures,
+)
 from versus.experiments.memory.config import Comparison, DataConfig, Task
 from versus.experiments.memory.tuning import TUNING_TABLE
 
 
 def primary_metrics(comparison: Comparison) -> tuple[str, ...]:
     """The metric that each stream is about."""
-    streams = comparison.data.streams
+    streams = comparison.data.all_streams
     return tuple(f"{task.name}/{streams[task.stream].score}" for task in comparison.data.tasks())
 
 
@@ -82,6 +90,9 @@ def plots(comparison: Comparison, folder: Path) -> list[Path]:
     levels = oracle_curves.levels(data)
     drawn = study_pictures.plot_comparison(metrics, verdict, out, levels=levels)
     drawn += study_pictures.plot_recall(metrics, out, _loads(data))
+    drawn += recall_pictures.plot(metrics, [task.name for task in data.tasks()], out)
+    cells = phase.winners(data, metrics)
+    drawn += phase_pictures.plot(cells, metrics["variant"].drop_duplicates().tolist(), out)
     if _varies(comparison):
         noise, keys = oracle_curves.only_white_stream(data) or (None, None)
         runs = results.read_csv(folder / "runs.csv")
@@ -91,10 +102,10 @@ def plots(comparison: Comparison, folder: Path) -> list[Path]:
 
 def _loads(data: DataConfig) -> dict[str, float]:
     """Task -> n/d of the streams without a map, if they differ in nothing but their length."""
-    tasks = [task for task in data.tasks() if data.streams[task.stream].kind == "unrelated"]
+    tasks = [task for task in data.tasks() if data.all_streams[task.stream].kind == "unrelated"]
     loads = {task.name: task.steps / task.dim for task in tasks}
     alike = {
-        (task.dim, task.mem_size, data.streams[task.stream].model_copy(update={"steps": None}))
+        (task.dim, task.mem_size, data.all_streams[task.stream].model_copy(update={"steps": None}))
         for task in tasks
     }
     return loads if len(alike) == 1 and len(set(loads.values())) == len(loads) else {}
@@ -104,6 +115,11 @@ def _varies(comparison: Comparison) -> bool:
     data = comparison.data
     swept = [len(values) for key, values in comparison.grid.items() if key != "model.updater"]
     return max(*map(len, (data.steps, data.dim, data.mem_size)), *swept) > 1
+
+
+def findings(comparison: Comparison, metrics: pd.DataFrame) -> list[str]:
+    """Where in a phase diagram which variant wins."""
+    return phase.findings(comparison.data, metrics)
 
 
 def plots_of_csv(path: Path, out: Path) -> list[Path]:

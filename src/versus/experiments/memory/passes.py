@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from versus.experiments.memory import steps
 from versus.experiments.memory.config import Comparison, Task
-from versus.experiments.memory.data import read_stream
+from versus.experiments.memory.data import Pairs, read_stream
 from versus.experiments.memory.engine import Group, groups_of
 from versus.experiments.memory.rules import RULES, RuleSettings
 
@@ -26,6 +27,7 @@ class StreamPass:
         stream: name of the stream.
         dim: key dimension.
         device: where to compute.
+        watch: also look how near the step sizes come to instability.
     """
 
     def __init__(
@@ -37,17 +39,22 @@ class StreamPass:
         stream: str,
         dim: int,
         device: torch.device,
+        watch: bool = True,
     ) -> None:
         settings = next(iter(configs.values()))
         self.stream, self.dim, self.seeds = stream, dim, seeds
         self.rules = {variant: configs[variant].rule_on(variant, stream) for variant in variants}
         dtype = getattr(torch, settings.train.dtype)
-        self.keys, self.values = read_stream(data, stream, dim, seeds, dtype, device)
+        self.pairs = read_stream(data, stream, dim, seeds, dtype, device)
+        self.by_age = settings.data.all_streams[stream].is_stored_once
+        self.classes = _classes(self.pairs)
         self.sizes = settings.data.mem_size
         everyone = [config.rule_on(variant, stream) for variant, config in configs.items()]
         wanted = set(self.rules.values())
-        groups = groups_of(everyone, self.sizes, self.values, dim)
+        groups = groups_of(everyone, self.sizes, self.pairs.values, dim)
         self.groups = [group for group in groups if wanted & set(group.settings)]
+        self.watched = wanted if watch else set()
+        self.steps: steps.Steps = {}
         self.optima = self._optima(settings) if settings.train.regret else {}
         self._columns = {
             (rule, rows): (group, column)
@@ -62,15 +69,15 @@ class StreamPass:
         Maps have standard normal entries, so the posterior mean is the ridge solution with the
         noise variance as ridge. A stream that has no map has no such optimum.
         """
-        stream = settings.data.streams[self.stream]
-        if stream.score != "nmse":
+        stream = settings.data.all_streams[self.stream]
+        if not stream.has_map:
             return {}
         ridge = max(stream.noise**2, 1e-6)
         windows = sorted({_window(rule) for rule in self.rules.values()} - {0})
         rules = {w: RuleSettings("OmegaRidge", window=w, reg=ridge) for w in windows}
-        rules[0] = RuleSettings("RLS", window=self.keys.shape[1], reg=ridge)
+        rules[0] = RuleSettings("RLS", window=self.pairs.keys.shape[1], reg=ridge)
         return {
-            window: groups_of([rule], self.sizes, self.values, self.dim)[0]
+            window: groups_of([rule], self.sizes, self.pairs.values, self.dim)[0]
             for window, rule in rules.items()
         }
 
@@ -79,11 +86,12 @@ class StreamPass:
 
         Runs that share a slice are each charged what the slice took.
         """
-        keys, values = self.keys[:, start:stop], self.values[:, start:stop]
+        keys, values = self.pairs.keys[:, start:stop], self.pairs.values[:, start:stop]
+        classes = None if self.classes is None else self.classes[:, start:stop]
         nmse: dict[Group, Tensor] = {}
         seconds: dict[Group, Tensor] = {}
         for group in (*self.groups, *self.optima.values()):
-            nmse[group], elapsed = group.write(keys, values)
+            nmse[group], elapsed = group.write(keys, values, classes)
             each = elapsed / (len(self.seeds) * len(group.settings))
             seconds[group] = torch.full_like(nmse[group], each)
         largest = max(self.sizes)
@@ -97,7 +105,7 @@ class StreamPass:
     def measure(self, task: Task) -> dict[str, Tensor]:
         """Metrics of a task that ends now, as run vectors."""
         measured = {
-            group: group.measure(task, self.keys, self.values)
+            group: group.measure(task, self.pairs, self.by_age)
             for group in self.groups
             if task.mem_size in group.mem_sizes
         }
@@ -111,16 +119,15 @@ class StreamPass:
             )
 
         metrics = {name: metric(name) for name in names}
+        self.steps = steps.largest_steps(self.watched, self.pairs.keys[:, : task.steps])
+        metrics |= steps.as_metric(self.steps, list(self.rules.values()))
         return {**metrics, **self._regrets(task, metrics["nmse"])}
 
     def _regrets(self, task: Task, nmse: Tensor) -> dict[str, Tensor]:
         """Excess NMSE over the optimum on all pairs, and on the rule's own window (else NaN)."""
         if not self.optima:
             return {}
-        best = {
-            window: group.measure(task, self.keys, self.values)["nmse"][:, 0].cpu()
-            for window, group in self.optima.items()
-        }
+        best = {window: group.nmse(task)[:, 0].cpu() for window, group in self.optima.items()}
         nothing = torch.full_like(best[0], torch.nan)
         windows = [_window(rule) for rule in self.rules.values()]
         return {
@@ -132,11 +139,11 @@ class StreamPass:
         """Which runs have diverged on this stream."""
         return self.gather(lambda group: group.diverged, max(self.sizes)).bool()
 
-    def memories(self) -> Tensor:
-        """Present memories, (variants, S, rows, dim)."""
+    def memories(self) -> dict[str, Tensor]:
+        """Variant -> present memories, (S, rows, features of the keys)."""
         rows = max(self.sizes)
-        found = [self._columns[rule, rows] for rule in self.rules.values()]
-        return torch.stack([group.memory(rows)[:, column] for group, column in found]).cpu()
+        found = {variant: self._columns[rule, rows] for variant, rule in self.rules.items()}
+        return {v: group.memory(rows)[:, column].cpu() for v, (group, column) in found.items()}
 
     def gather(self, value: Callable[[Group], Tensor], rows: int) -> Tensor:
         """One entry per run from ``value(group)`` (S, R)."""
@@ -153,6 +160,15 @@ class StreamPass:
         groups = (*self.groups, *self.optima.values())
         for group, saved in zip(groups, state["groups"], strict=True):
             group.load_state_dict(saved)
+
+
+def _classes(pairs: Pairs) -> Tensor | None:
+    """Which visit each token is, (S, T, 2 passes + 1) of 0 and 1 (:class:`.stored.Overwrite`)."""
+    if "visits" not in pairs.marks:
+        return None
+    visits = pairs.marks["visits"]
+    passes = int(visits.max())
+    return torch.nn.functional.one_hot(visits + passes, 2 * passes + 1).double()
 
 
 def _window(rule: RuleSettings) -> int:

@@ -9,8 +9,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from types import MappingProxyType
+from typing import Literal, get_args
 
 from versus.core.errors import ConfigError
+from versus.experiments.memory.features import Features
+
+Read = Literal["before", "after"]
+StepNorm = Literal["none", "mean", "trace"]
 
 
 @dataclass(frozen=True)
@@ -22,38 +27,94 @@ class RuleInfo:
         summary: One sentence with the update equation.
         reg: What the hyperparameter ``reg`` means in this rule.
         ignores: Hyperparameters without any influence on this rule.
+        rows_interact: Whether a memory of fewer rows is something else than some of its rows.
     """
 
     name: str
     summary: str
     reg: str
     ignores: tuple[str, ...] = ()
+    rows_interact: bool = False
 
+
+_DECAY = "weight decay: M is first multiplied by 1 - lr*reg"
+_IMPLICIT_DECAY = "weight decay: M is first multiplied by 1 / (1 + lr*reg)"
+_RIDGE = "ridge: reg |M|^2 is added to the squared error"
+_ONE_PAIR = ("window", "gamma", "inner_steps")
+_NO_GRADIENT = ("inner_steps", "momentum", "step_norm")
 
 _ALL_RULES = (
     RuleInfo(
         "Delta",
         "One gradient step on the current pair: M - lr (M k_t - v_t) k_t^T (LMS, DeltaNet).",
-        "weight decay: M is first multiplied by 1 - lr*reg",
-        ("window", "gamma", "inner_steps"),
+        _DECAY,
+        (*_ONE_PAIR, "momentum"),
+    ),
+    RuleInfo(
+        "GatedDelta",
+        "Delta whose error is taken after the decay: a M - lr (a M k_t - v_t) k_t^T with"
+        " a = 1 - lr*reg (Gated DeltaNet).",
+        _DECAY,
+        (*_ONE_PAIR, "momentum"),
+    ),
+    RuleInfo(
+        "NLMS",
+        "Delta with the step lr / (reg + |k_t|^2): normalised LMS, stable for lr < 2.",
+        "ridge of the normaliser: added to |k_t|^2; M does not decay",
+        (*_ONE_PAIR, "momentum", "step_norm"),
+    ),
+    RuleInfo(
+        "Longhorn",
+        "The implicit step on the current pair: the M that minimises"
+        " |M - M_{t-1}|^2 + lr |M k_t - v_t|^2 + lr*reg |M|^2; stable for every lr.",
+        _IMPLICIT_DECAY,
+        (*_ONE_PAIR, "momentum", "step_norm"),
+    ),
+    RuleInfo(
+        "Titans",
+        "Delta with momentum: S = momentum S - lr (M k_t - v_t) k_t^T is added to the decayed M.",
+        _DECAY,
+        _ONE_PAIR,
     ),
     RuleInfo(
         "Omega",
         "Gradient steps on all pairs of the window: M - lr sum_i gamma^(t-i) (M k_i - v_i) k_i^T"
         " (ATLAS, equation 9).",
-        "weight decay: M is first multiplied by 1 - lr*reg",
+        _DECAY,
+        ("momentum",),
+    ),
+    RuleInfo(
+        "Atlas",
+        "Momentum S of Omega's gradients, made nearly orthogonal by Newton-Schulz iterations"
+        " (Muon): M - lr NS(S) (ATLAS, equations 32 and 33).",
+        _DECAY,
+        ("inner_steps", "step_norm"),
+        rows_interact=True,
+    ),
+    RuleInfo(
+        "ProxOmega",
+        "The implicit step on the window: the M that minimises |M - M_{t-1}|^2"
+        " + lr sum_i gamma^(t-i) |M k_i - v_i|^2 + lr*reg |M|^2; stable for every lr.",
+        _IMPLICIT_DECAY,
+        _NO_GRADIENT,
     ),
     RuleInfo(
         "OmegaRidge",
         "Ridge regression solved anew on the window: B (G + reg I)^-1; nothing older is kept.",
-        "ridge: reg |M|^2 is added to the squared error; 0 gives the minimum-norm solution",
-        ("lr", "gamma", "inner_steps"),
+        f"{_RIDGE}; 0 gives the minimum-norm solution",
+        ("lr", "gamma", *_NO_GRADIENT),
     ),
     RuleInfo(
         "RLS",
         "The optimum of OmegaRidge by recursive least squares (Sherman-Morrison up-, downdates).",
-        "ridge: reg |M|^2 is added to the squared error; must be positive",
-        ("lr", "gamma", "inner_steps"),
+        f"{_RIDGE}; must be positive",
+        ("lr", "gamma", *_NO_GRADIENT),
+    ),
+    RuleInfo(
+        "Mesa",
+        "Ridge regression on all pairs so far, pair i with weight gamma^(t-i) (Mesa layer).",
+        f"{_RIDGE}, at all times in full; must be positive",
+        ("window", "lr", *_NO_GRADIENT),
     ),
 )
 RULES: Mapping[str, RuleInfo] = MappingProxyType({rule.name: rule for rule in _ALL_RULES})
@@ -75,11 +136,17 @@ class RuleSettings:
     Attributes:
         updater: Name of the rule, in any spelling that :func:`find_rule` knows.
         window: Number of pairs ``c`` of the window, >= 1.
-        lr: Step size, > 0 for the rules that take gradient steps.
-        reg: Decay (Delta, Omega) or ridge (OmegaRidge, RLS), >= 0; see :data:`RULES`.
+        lr: Step size, > 0 for the rules that have one.
+        reg: Decay or ridge, >= 0; see :data:`RULES`.
         gamma: Pair ``i`` of the window has weight ``gamma**(t-i)``; in (0, 1].
         inner_steps: Gradient steps per token, >= 1.
         clip: Largest Frobenius norm of one update ``M_t - M_{t-1}``, over all rows; 0 is off.
+        momentum: Share of the last step that the next one keeps, in [0, 1).
+        features: Keys and queries are mapped by :func:`.features.expand` first.
+        read: Prediction of token t: ``M_{t-1} k_t`` (before) or ``M_t k_t`` (after its write).
+        step_norm: What ``lr`` is divided by at each token: nothing (none), the weight
+            ``sum_i gamma**(t-i)`` of the window (mean) or ``sum_i gamma**(t-i) |k_i|^2`` (trace),
+            which is at least the largest eigenvalue of the loss; the decay keeps the whole ``lr``.
 
     Raises:
         ConfigError: Values are out of range; all of them are listed.
@@ -92,6 +159,10 @@ class RuleSettings:
     gamma: float = 1.0
     inner_steps: int = 1
     clip: float = 0.0
+    momentum: float = 0.0
+    features: Features = "linear"
+    read: Read = "before"
+    step_norm: StepNorm = "none"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "updater", find_rule(self.updater).name)
@@ -108,12 +179,16 @@ def _mistakes(settings: RuleSettings) -> list[str]:
         ("lr", _is_positive(settings.lr) or (not uses_lr and settings.lr == 0), "finite and > 0"),
         ("gamma", 0 < settings.gamma <= 1, "in (0, 1]"),
         ("clip", 0 <= settings.clip < math.inf, "finite and >= 0 (0 is off)"),
+        ("momentum", 0 <= settings.momentum < 1, "in [0, 1)"),
     ]
-    if settings.updater == "RLS":
+    if settings.updater in ("RLS", "Mesa"):
         remedy = "finite and > 0 (OmegaRidge takes 0)"
         checks.append(("reg", _is_positive(settings.reg), remedy))
     else:
         checks.append(("reg", 0 <= settings.reg < math.inf, "finite and >= 0"))
+    for key, kind in (("features", Features), ("read", Read), ("step_norm", StepNorm)):
+        choices = get_args(kind)
+        checks.append((key, getattr(settings, key) in choices, f"one of {', '.join(choices)}"))
     return [
         f"{key} must be {expected}, got {getattr(settings, key)!r}"
         for key, holds, expected in checks

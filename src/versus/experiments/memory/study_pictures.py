@@ -11,6 +11,7 @@ from versus.core import drawing, forest, plots
 from versus.core.drawing import Curve, Text
 from versus.experiments.memory import oracle_curves, oracles
 
+MOST_ROWS = 60
 OVER_SEEDS = "mean and 95 % interval over seeds"
 
 
@@ -31,12 +32,15 @@ def plot_comparison(
         levels: NMSE metric -> closed form (:func:`.oracle_curves.levels`).
 
     Returns:
-        The files written. More variants than colours have no figures by stream.
+        The files written. More variants than colours have no figures by stream, and more streams
+        than a page holds none at all.
 
     Raises:
         DataError: if the folder cannot be written.
     """
     primary = [entry for entry in verdict["comparisons"] if entry["primary"]]
+    if isinstance(verdict["metric"], list) and len(verdict["metric"]) > MOST_ROWS:
+        return []
     figures = {}
     if primary:
         figures["differences"] = _differences(metrics, primary, len(verdict["seeds"]))

@@ -50,7 +50,7 @@ def _scores(
     comparison: Comparison, runs: Sequence[RunConfig], data: Path, work: Path, display: Display
 ) -> pd.DataFrame:
     """Final metrics of every candidate, averaged over the tuning seeds (diverged = infinite)."""
-    learner = MemoryLearner(runs, data, keep_memories=False)
+    learner = MemoryLearner(runs, data, scores_only=True)
     with display.progress(f"tuning {len(learner.variants)} candidates", learner.total_steps) as bar:
         every = comparison.checkpoint.every
         metrics = Trainer(learner, work, hooks=[bar], checkpoint_every=every, log_every=every).run()
@@ -65,7 +65,7 @@ def _choose(
     rows = []
     for variant, choices in candidates.items():
         names = [f"{variant}#{number}" for number in range(len(choices))]
-        for stream, settings in comparison.data.streams.items():
+        for stream, settings in comparison.data.all_streams.items():
             columns = [
                 f"{t.name}/{settings.score}" for t in comparison.data.tasks() if t.stream == stream
             ]

@@ -1,35 +1,48 @@
 """Fast form of the rules: streaming, chunked, many runs and streams at once.
 
 A *group* is several runs whose :func:`group_key` agrees: they share the keys of each stream and
-differ in step size and regularisation. Predictions and memories equal those of :mod:`..naive` for
-any chunking of the stream, to rounding. Runs and streams never influence each other, not even when
-one overflows; with ``clip`` the rows of a run do.
+differ in step size, regularisation and momentum. Predictions and memories equal those of
+:mod:`..naive` for any chunking of the stream, to rounding. Runs and streams never influence each
+other, not even when one overflows; the rows of a run do with ``clip`` and where ``rows_interact``.
 """
 
 from collections.abc import Hashable, Sequence
 
 import torch
 
-from versus.experiments.memory.fast.base import Clipped, FastRule, Group
-from versus.experiments.memory.fast.delta import Delta
+from versus.experiments.memory.fast.atlas import Atlas
+from versus.experiments.memory.fast.base import FastRule, Group
+from versus.experiments.memory.fast.delta import NLMS, Delta, GatedDelta, Longhorn, Titans
+from versus.experiments.memory.fast.mesa import Mesa
 from versus.experiments.memory.fast.omega import Omega
 from versus.experiments.memory.fast.optimum import RLS, OmegaRidge
+from versus.experiments.memory.fast.prox import ProxOmega
+from versus.experiments.memory.fast.wrappers import Mapped, TokenByToken
+from versus.experiments.memory.features import dimension
 from versus.experiments.memory.rules import RuleSettings, canonical
 
 __all__ = ["FastRule", "group_key", "make"]
 
 _RULES: dict[str, type[FastRule]] = {
     "Delta": Delta,
+    "GatedDelta": GatedDelta,
+    "NLMS": NLMS,
+    "Longhorn": Longhorn,
+    "Titans": Titans,
     "Omega": Omega,
+    "Atlas": Atlas,
+    "ProxOmega": ProxOmega,
     "OmegaRidge": OmegaRidge,
     "RLS": RLS,
+    "Mesa": Mesa,
 }
 
 
 def group_key(settings: RuleSettings) -> Hashable:
     """Runs with equal keys can share a group."""
-    rule = canonical(settings)
-    return rule.updater, rule.window, rule.gamma, rule.inner_steps, rule.clip > 0
+    one = canonical(settings)
+    shared = (one.features, one.read, one.step_norm, one.clip > 0)
+    return one.updater, one.window, one.gamma, one.inner_steps, *shared
 
 
 def make(
@@ -53,8 +66,14 @@ def make(
     """
     if len({group_key(s) for s in settings}) != 1:
         raise ValueError(f"expected runs of one group, got {list(settings)}")
-    kind = _RULES[settings[0].updater]
-    rule = kind(Group(settings, streams, rows, dim, dtype, torch.device(device)))
-    if settings[0].clip > 0:
-        return Clipped(rule, [s.clip for s in settings])
+    settings = [canonical(s) for s in settings]
+    one = settings[0]
+    features = dimension(one.features, dim)
+    group = Group(settings, streams, rows, features, dtype, torch.device(device))
+    rule = _RULES[one.updater](group)
+    if one.clip > 0 or one.read == "after":
+        rule = TokenByToken(rule, settings)
+    if one.features != "linear":
+        rule = Mapped(rule, one.features)
+    rule.reset()
     return rule

@@ -1,4 +1,4 @@
-"""What all fast rules share: their state, the window's buffer and clipping.
+"""What all fast rules share: their state, the window's buffer.
 
 Shapes: S streams, R runs, T tokens of one call, C tokens of one block, N pairs in reach
 (buffered ones and the block), c window.
@@ -28,10 +28,14 @@ class Group(NamedTuple):
 class FastRule(ABC):
     """Several runs of one rule on several streams, written chunk by chunk.
 
+    Built by :func:`.fast.make`. With respect to keys, values and the memory that a call starts
+    from, predictions and the memory that it leaves are differentiable.
+
     Attributes:
         state: Everything that the next call depends on, tensors only: ``memory``
             (S, R, rows, dim), ``clipped`` (S, R) int64, and the rule's own. Calls replace entries
-            and never change a tensor in place, so a copy of the dict is a snapshot.
+            and never change a tensor in place, so a copy of the dict is a snapshot; assigning it
+            restores. dim is that of the features.
     """
 
     state: dict[str, Tensor]
@@ -40,9 +44,6 @@ class FastRule(ABC):
         self.runs, self.window = len(group.settings), group.settings[0].window
         self.streams, self.rows, self.dim = group.streams, group.rows, group.dim
         self.dtype, self.device = group.dtype, group.device
-        clipped = torch.zeros(self.streams, self.runs, dtype=torch.int64, device=self.device)
-        memory = self.zeros(self.streams, self.runs, self.rows, self.dim)
-        self.state = {"memory": memory, "clipped": clipped}
 
     @abstractmethod
     def write(self, keys: Tensor, values: Tensor) -> Tensor:
@@ -53,8 +54,23 @@ class FastRule(ABC):
             values: (S, T, rows).
 
         Returns:
-            Predictions ``M_{t-1} k_t``, (S, R, T, rows).
+            Predictions, (S, R, T, rows): ``M_{t-1} k_t``, what the memory at rest reads, or
+            ``M_t k_t`` if the settings say to read after the write.
         """
+
+    def reset(self) -> None:
+        """Begin anew with a memory of zeros."""
+        self.state = self.initial_state()
+
+    def initial_state(self) -> dict[str, Tensor]:
+        """The state before the first token; rules add what else they keep."""
+        clipped = torch.zeros(self.streams, self.runs, dtype=torch.int64, device=self.device)
+        memory = self.zeros(self.streams, self.runs, self.rows, self.dim)
+        return {"memory": memory, "clipped": clipped}
+
+    def read(self, queries: Tensor) -> Tensor:
+        """What the present memory answers to queries (S, m, dim): (S, R, m, rows)."""
+        return queries[:, None] @ self.state["memory"].mT
 
     def zeros(self, *shape: int) -> Tensor:
         """Zeros of the rule's dtype on its device."""
@@ -76,8 +92,13 @@ class WindowRule(FastRule):
     def __init__(self, group: Group) -> None:
         super().__init__(group)
         self.reach = self.window - 1
-        self.state["keys"] = self.zeros(self.streams, 0, self.dim)
-        self.state["values"] = self.zeros(self.streams, 0, self.rows)
+        self.gamma = group.settings[0].gamma
+
+    def initial_state(self) -> dict[str, Tensor]:
+        """No pairs are buffered."""
+        keys = self.zeros(self.streams, 0, self.dim)
+        values = self.zeros(self.streams, 0, self.rows)
+        return {**super().initial_state(), "keys": keys, "values": values}
 
     def write(self, keys: Tensor, values: Tensor) -> Tensor:
         """Cut the tokens into blocks and write one after the other."""
@@ -93,6 +114,13 @@ class WindowRule(FastRule):
             self.state["keys"], self.state["values"] = k[:, start:].clone(), v[:, start:].clone()
             done += size
         return torch.cat(predictions, 2)
+
+    def recency(self, pairs: int, dtype: torch.dtype | None = None) -> Tensor | None:
+        """Weights gamma^(n-1), ..., gamma, 1, oldest pair first, (n, 1); None if all are 1."""
+        if self.gamma == 1:
+            return None
+        ages = torch.arange(pairs - 1, -1, -1, dtype=torch.float64, device=self.device)
+        return (self.gamma**ages)[:, None].to(dtype or self.dtype)
 
     @abstractmethod
     def block_size(self, buffered: int, tokens: int) -> int:
@@ -110,42 +138,3 @@ class WindowRule(FastRule):
         Returns:
             Predictions (S, R, N - buffered, rows).
         """
-
-
-class Clipped(FastRule):
-    """Any rule with limited updates: the rule proposes M_t one token at a time.
-
-    The proposals of all rules depend on the past through ``memory`` and the pairs alone, so that
-    the limited memory can be put in the place of the proposed one.
-    """
-
-    def __init__(self, rule: FastRule, limits: Sequence[float]) -> None:
-        self.rule = rule
-        self.limits = torch.tensor(limits, dtype=torch.float64, device=rule.device)
-
-    @property
-    def state(self) -> dict[str, Tensor]:
-        """The state of the rule underneath."""
-        return self.rule.state
-
-    @state.setter
-    def state(self, state: dict[str, Tensor]) -> None:
-        self.rule.state = state
-
-    def write(self, keys: Tensor, values: Tensor) -> Tensor:
-        """Write token by token and limit each update."""
-        tokens = zip(torch.split(keys, 1, 1), torch.split(values, 1, 1), strict=True)
-        return torch.cat([self._write_token(k, v) for k, v in tokens], 2)
-
-    def _write_token(self, key: Tensor, value: Tensor) -> Tensor:
-        before = self.state["memory"]
-        prediction = self.rule.write(key, value)
-        change = self.state["memory"] - before
-        # In float32 the squares of a large but finite change would overflow.
-        norm = torch.linalg.vector_norm(change, dim=(2, 3), dtype=torch.float64)
-        too_long = norm > self.limits
-        limited = before + change * (self.limits / norm).to(change.dtype)[..., None, None]
-        memory = torch.where(too_long[..., None, None], limited, self.state["memory"])
-        self.state["memory"] = memory
-        self.state["clipped"] = self.state["clipped"] + too_long
-        return prediction

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from versus.experiments.memory.fast.base import Group, WindowRule
+from versus.experiments.memory.naive import inverse
 
 PAIR_BLOCK = 32
 GRAM_BLOCK = 64
@@ -22,7 +23,7 @@ class Omega(WindowRule):
     def __init__(self, group: Group) -> None:
         super().__init__(group)
         settings = group.settings
-        self.gamma, self.inner_steps = settings[0].gamma, settings[0].inner_steps
+        self.inner_steps, self.step_norm = settings[0].inner_steps, settings[0].step_norm
         decay = [1 - s.lr * s.reg for s in settings]
         self._decays = any(a != 1 for a in decay)
         self._decay = self.per_run(decay).repeat_interleave(self.rows)
@@ -58,11 +59,15 @@ class Omega(WindowRule):
         reads = keys @ memory.mT
         targets = self._lr * values.repeat(1, 1, self.runs)
         applied = torch.zeros_like(reads)
+        shares = self._shares(keys, buffered)
         predictions = reads.new_empty(self.streams, pairs - buffered, reads.shape[2])
         for now in range(buffered, pairs):
             predictions[:, now - buffered] = reads[:, now]
             window = slice(max(0, now + 1 - self.window), now + 1)
-            step = self._pair_steps(gram[:, window, window], reads[:, window], targets[:, window])
+            weights = self._weights(now + 1 - window.start, shares, now - buffered)
+            step = self._pair_steps(
+                gram[:, window, window], reads[:, window], targets[:, window], weights
+            )
             ahead = slice(max(0, now + 2 - self.window), pairs)
             if self._decays:
                 reads[:, ahead].mul_(self._decay)
@@ -74,9 +79,29 @@ class Omega(WindowRule):
         self.state["memory"] = (kept + applied.mT @ keys).view_as(self.state["memory"])
         return predictions
 
-    def _pair_steps(self, gram: Tensor, reads: Tensor, targets: Tensor) -> Tensor:
+    def _shares(self, keys: Tensor, buffered: int) -> Tensor | None:
+        """What ``step_norm`` multiplies lr by at each token of the block, (S, C)."""
+        if self.step_norm == "none":
+            return None
+        squares = keys.square().sum(2)
+        terms = torch.ones_like(squares) if self.step_norm == "mean" else squares
+        width = min(self.window, keys.shape[1])
+        windows = torch.nn.functional.pad(terms, (width - 1 - buffered, 0)).unfold(1, width, 1)
+        weights = self.recency(width)
+        return inverse(windows.sum(2) if weights is None else (windows @ weights).squeeze(2))
+
+    def _weights(self, pairs: int, shares: Tensor | None, token: int) -> Tensor | None:
+        """Weights of a window's pairs times the share of its step, (n, 1) or (S, n or 1, 1)."""
+        weights = self.recency(pairs)
+        if shares is None:
+            return weights
+        share = shares[:, token, None, None]
+        return share if weights is None else share * weights
+
+    def _pair_steps(
+        self, gram: Tensor, reads: Tensor, targets: Tensor, weights: Tensor | None
+    ) -> Tensor:
         """Sum of the inner steps' coefficients U on the window, (S, c, Q)."""
-        weights = self._recency(gram.shape[1])
         total = step = self._weigh(torch.addcmul(targets, reads, self._lr, value=-1), weights)
         if self.inner_steps > 1:
             reads = reads * self._decay
@@ -92,24 +117,23 @@ class Omega(WindowRule):
         Returns:
             Predictions (S, C, Q).
         """
-        memory = self.state["memory"].flatten(1, 2).clone()
+        memory, predictions = self.state["memory"].flatten(1, 2), []
         moments, left, right = self._moments(keys, values, buffered)
-        gram, cross = moments[:, : self.dim], moments[:, None, self.dim :]
         decay, lr = self._decay[:, None], self._lr[:, None]
-        predictions = memory.new_empty(self.streams, keys.shape[1] - buffered, memory.shape[1])
-        for t in range(predictions.shape[1]):
-            torch.bmm(memory, keys[:, buffered + t, :, None], out=predictions[:, t, :, None])
-            if self.gamma != 1:
-                moments.mul_(self.gamma)
-            moments.baddbmm_(left[:, t], right[:, t])
+        shares = self._shares(keys, buffered)
+        for t in range(keys.shape[1] - buffered):
+            predictions.append(torch.bmm(memory, keys[:, buffered + t, :, None]).mT)
+            moments = torch.baddbmm(moments, left[:, t], right[:, t], beta=self.gamma)
+            gram, cross = moments[:, : self.dim], moments[:, None, self.dim :]
+            rate = lr if shares is None else lr * shares[:, t, None, None]
             for inner in range(self.inner_steps):
                 gradient = memory @ gram
                 gradient.view_as(self.state["memory"]).sub_(cross)
                 if self._decays and inner == 0:
-                    memory.mul_(decay)
-                memory.addcmul_(gradient, lr, value=-1)
+                    memory = memory * decay
+                memory = torch.addcmul(memory, gradient, rate, value=-1)
         self.state["memory"] = memory.view_as(self.state["memory"])
-        return predictions
+        return torch.cat(predictions, 1)
 
     def _moments(
         self, keys: Tensor, values: Tensor, buffered: int
@@ -122,7 +146,7 @@ class Omega(WindowRule):
             [G; B] (S, dim + rows, dim), left (S, C, dim + rows, 2), right (S, C, 2, dim).
         """
         pairs = torch.cat((keys, values), 2)
-        weights = self._recency(buffered)
+        weights = self.recency(buffered)
         past = keys[:, :buffered]
         moments = pairs[:, :buffered].mT @ (past if weights is None else weights * past)
         empty = max(0, min(self.window, keys.shape[1]) - buffered)
@@ -130,13 +154,6 @@ class Omega(WindowRule):
         left = torch.stack((pairs[:, buffered:], -(self.gamma**self.window) * leaving), 3)
         right = torch.stack((keys[:, buffered:], leaving[..., : self.dim]), 2)
         return moments, left, right
-
-    def _recency(self, pairs: int) -> Tensor | None:
-        """Weights gamma^(n-1), ..., gamma, 1, oldest pair first, (n, 1); None if all are 1."""
-        if self.gamma == 1:
-            return None
-        ages = torch.arange(pairs - 1, -1, -1, dtype=self.dtype, device=self.device)
-        return (self.gamma**ages)[:, None]
 
     @staticmethod
     def _weigh(step: Tensor, weights: Tensor | None) -> Tensor:

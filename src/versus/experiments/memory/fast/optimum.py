@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from versus.experiments.memory.fast.base import Group, WindowRule
-from versus.experiments.memory.naive import RANK_TOLERANCE
+from versus.experiments.memory.naive_optimum import RANK_TOLERANCE
 
 BLOCK_BYTES = 4 * 2**20
 """Size of a block's systems that still fits the cache; short blocks of many runs may exceed it."""
@@ -134,9 +134,9 @@ class OmegaRidge(Optimum):
         token = torch.arange(tokens, device=self.device)[:, None]
         empty = (slot + token < width - 1 - windows.buffered).double()
         diagonal = torch.diag_embed(self.reg[:, None, None] + empty)
-        factors, sound = _cholesky(systems[:, None] + diagonal)
-        alpha = _solve(factors[:, :, :-1], queries[:, None])
-        last = _solve(factors[:, :, -1], windows.newest)
+        factors, sound = cholesky(systems[:, None] + diagonal)
+        alpha = solve(factors[:, :, :-1], queries[:, None])
+        last = solve(factors[:, :, -1], windows.newest)
         weights = alpha.new_zeros(*alpha.shape[:3], keys.shape[1])
         band = (*weights.stride()[:2], keys.shape[1] + 1, 1)
         weights.as_strided(alpha.shape[:4], band).copy_(alpha.squeeze(4))
@@ -150,9 +150,9 @@ class OmegaRidge(Optimum):
         leaving = keys[:, : windows.tokens - 1]
         changes[:, 1:] -= leaving[..., None] * leaving[:, :, None]
         changes[:, 0] += past.mT @ past
-        factors, sound = _cholesky(changes.cumsum(1)[:, None] + self.ridge[:, None])
-        directions = _solve(factors[:, :, :-1], entering[:, None, 1:, :, None]).squeeze(4)
-        last = _solve(factors[:, :, -1], windows.newest.mT).mT
+        factors, sound = cholesky(changes.cumsum(1)[:, None] + self.ridge[:, None])
+        directions = solve(factors[:, :, :-1], entering[:, None, 1:, :, None]).squeeze(4)
+        last = solve(factors[:, :, -1], windows.newest.mT).mT
         return _in_window(directions, windows), last, sound
 
 
@@ -167,9 +167,12 @@ class RLS(Optimum):
     def __init__(self, group: Group) -> None:
         super().__init__(group)
         self.max_age = max(self.window, 64)
-        nothing = torch.zeros_like(self.ridge[:1]).repeat(self.streams, 1, 1, 1)
-        self.state["inverse"] = self._invert(nothing)
-        self.state["age"] = torch.zeros((), dtype=torch.int64)
+
+    def initial_state(self) -> dict[str, Tensor]:
+        """The inverse of the ridge alone."""
+        inverse = self._invert(torch.zeros_like(self.ridge[:1]).repeat(self.streams, 1, 1, 1))
+        age = torch.zeros((), dtype=torch.int64)
+        return {**super().initial_state(), "inverse": inverse, "age": age}
 
     def block_size(self, buffered: int, tokens: int) -> int:
         """No longer than the time between two factorisations."""
@@ -181,31 +184,31 @@ class RLS(Optimum):
         directions = inverse.new_empty(*inverse.shape[:2], windows.tokens - 1, self.dim)
         for token in range(windows.tokens):
             end = token + windows.width
-            _sherman_morrison(inverse, windows.keys[:, end - 1], 1)
+            inverse = _sherman_morrison(inverse, windows.keys[:, end - 1], 1)
             if token + 1 < windows.tokens:
                 directions[:, :, token] = _apply(inverse, windows.keys[:, end])
             else:
                 last = windows.newest @ inverse
             if windows.buffered + token + 1 >= self.window:
-                _sherman_morrison(inverse, windows.keys[:, token], -1)
+                inverse = _sherman_morrison(inverse, windows.keys[:, token], -1)
         removed = windows.buffered + windows.tokens + 1 - self.window
         self.state["age"] = self.state["age"] + min(windows.tokens, max(0, removed))
         self.state["inverse"] = inverse
         return _in_window(directions, windows), last
 
     def _fresh_inverse(self, windows: Windows) -> Tensor:
-        """A copy of the inverse, factorised anew when it is old."""
+        """The inverse, factorised anew when it is old."""
         if self.state["age"] < self.max_age:
-            return self.state["inverse"].clone()
+            return self.state["inverse"]
         self.state["age"] = torch.zeros_like(self.state["age"])
         past = windows.keys[:, : windows.width - 1]
         return self._invert((past.mT @ past)[:, None])
 
     def _invert(self, moments: Tensor) -> Tensor:
-        return torch.cholesky_inverse(_cholesky(moments + self.ridge)[0])
+        return torch.cholesky_inverse(cholesky(moments + self.ridge)[0])
 
 
-def _cholesky(systems: Tensor) -> tuple[Tensor, Tensor]:
+def cholesky(systems: Tensor) -> tuple[Tensor, Tensor]:
     """Factors, and which of them are trustworthy; a matrix that has none is no error."""
     factors, info = torch.linalg.cholesky_ex(systems)
     pivots = factors.diagonal(dim1=-2, dim2=-1).square()
@@ -213,7 +216,8 @@ def _cholesky(systems: Tensor) -> tuple[Tensor, Tensor]:
     return factors, sound
 
 
-def _solve(factors: Tensor, right: Tensor) -> Tensor:
+def solve(factors: Tensor, right: Tensor) -> Tensor:
+    """Solutions for the same right sides, shared by all runs, of systems of every run."""
     return torch.cholesky_solve(right.expand(*factors.shape[:-1], -1), factors)
 
 
@@ -238,12 +242,12 @@ def _apply(matrices: Tensor, vectors: Tensor) -> Tensor:
     return (matrices.flatten(1, 2) @ vectors[..., None]).view(matrices.shape[:3])
 
 
-def _sherman_morrison(inverse: Tensor, key: Tensor, sign: int) -> None:
-    """Add (sign 1) or remove (sign -1) the pair of a key (S, dim) in place."""
+def _sherman_morrison(inverse: Tensor, key: Tensor, sign: int) -> Tensor:
+    """Add (sign 1) or remove (sign -1) the pair of a key (S, dim)."""
     direction = _apply(inverse, key)
     scale = sign / (1 + sign * _dot(direction, key))
     gain = (scale * direction)[..., None]
-    inverse.addcmul_(gain, direction[:, :, None], value=-1)
+    return torch.addcmul(inverse, gain, direction[:, :, None], value=-1)
 
 
 def _dot(directions: Tensor, key: Tensor) -> Tensor:

@@ -1,0 +1,172 @@
+"""Verbs about one comparison: train, compare, plots, stage, search."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from versus.core.arguments import (
+    CONFIG,
+    OVERLAY,
+    PROFILE,
+    UNTRACKED,
+    Option,
+    experiment_first,
+    load,
+    no_more,
+    parse,
+    positive,
+)
+from versus.core.display import Display
+from versus.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from versus.core.experiment import Experiment
+    from versus.core.runs import BaseComparison
+    from versus.core.stages import Places
+
+
+def train(words: list[str]) -> None:
+    """Run a comparison."""
+    name, words = experiment_first("train", words)
+    about = (
+        "Run a comparison: data, training, verdict. The same command continues an interrupted "
+        "run, and says so when it is already done."
+    )
+    out = Option("out", "folder for tables, models, verdict and plots", Path)
+    options, rest = parse(
+        "train", about, words, CONFIG, PROFILE, OVERLAY, out, UNTRACKED, experiment=name
+    )
+
+    from versus.core.stages import adhoc_places
+
+    experiment, comparison = load(name, options.config, options.profile, rest, options.overlay)
+    places = adhoc_places(experiment, comparison, options.profile or "base", out=options.out)
+    run_comparison(
+        experiment, comparison, places, Display(options.quiet), tracked=not options.no_tracking
+    )
+
+
+def run_comparison(
+    experiment: "Experiment",
+    comparison: "BaseComparison",
+    places: "Places",
+    display: Display,
+    tracked: bool,
+) -> None:
+    """Data, training, verdict and tracking."""
+    from versus.core import delivery, pipeline, stages
+    from versus.core.paths import shown
+
+    stages.prepare(experiment, comparison, places.data)
+    send = delivery.sender(experiment, comparison, places, display) if tracked else None
+    pipeline.train(experiment, comparison, places, display, send)
+    verdict = pipeline.compare(experiment, comparison, places)
+    display.line(pipeline.summary(experiment, verdict, places))
+    if send is not None:
+        send()
+    display.note(f"results: {shown(places.results)}")
+    for link in delivery.links(places) if tracked else []:
+        display.note(link)
+
+
+def search(words: list[str]) -> None:
+    """Work on a study."""
+    name, words = experiment_first("search", words)
+    about = (
+        "Look for better settings: trials of search.space, scored on the tuning seeds. The same "
+        "command continues a study, here or beside other workers; the best settings become an "
+        "overlay for versus train."
+    )
+    trials = Option("trials", "finished trials of the whole study", positive, default=50)
+    study_name = Option("study", "name of the study (default: from its params, data and code)")
+    storage = Option("storage", "SQLAlchemy address for Optuna (default: optuna.db of the project)")
+    workers = Option("workers", "processes on this machine", positive, default=1)
+    own = (trials, study_name, storage, workers, UNTRACKED)
+    options, rest = parse("search", about, words, CONFIG, PROFILE, OVERLAY, *own, experiment=name)
+
+    from versus.core.search import runner
+
+    experiment, comparison = load(name, options.config, options.profile, rest, options.overlay)
+    study = runner.open_study(experiment, comparison, options.study, Display(options.quiet))
+    runner.run(
+        study,
+        trials=options.trials,
+        storage=options.storage or runner.default_storage(),
+        helpers=runner.helper_commands([name, *words], options.workers),
+        tracked=not options.no_tracking,
+    )
+
+
+def compare(words: list[str]) -> None:
+    """Verdict and plots again."""
+    name, words = experiment_first("compare", words)
+    about = "Verdict and plots again, from the tables on disk."
+    out = Option("out", "results folder (default: that of versus train)", Path)
+    options, rest = parse("compare", about, words, CONFIG, PROFILE, OVERLAY, out, experiment=name)
+
+    from versus.core import pipeline
+    from versus.core.stages import adhoc_places
+
+    experiment, comparison = load(name, options.config, options.profile, rest, options.overlay)
+    places = adhoc_places(experiment, comparison, options.profile or "base", out=options.out)
+    verdict = pipeline.compare(experiment, comparison, places)
+    Display(options.quiet).line(pipeline.summary(experiment, verdict, places))
+
+
+def stage(words: list[str]) -> None:
+    """One stage of the pipeline."""
+    name, words = experiment_first("stage", words)
+    stage = words.pop(0) if words and not words[0].startswith("-") else ""
+    about = (
+        "One stage of the pipeline (data, train, compare, evaluate), with outputs under "
+        "results/<profile>/<experiment>: what dvc.yaml calls."
+    )
+    options, rest = parse("stage", about, words, CONFIG, PROFILE, experiment=name)
+
+    from versus.core import delivery, evaluation, pipeline, stages
+
+    display = Display(options.quiet)
+    profile = options.profile or "default"
+    experiment, comparison = load(name, options.config, profile, rest)
+    places = stages.pipeline_places(comparison, profile)
+    send = delivery.sender(experiment, comparison, places, display)
+    match stage:
+        case "data":
+            display.note(f"data {stages.prepare(experiment, comparison, places.data)}")
+        case "train":
+            pipeline.train(experiment, comparison, places, display, send)
+        case "compare":
+            verdict = pipeline.compare(experiment, comparison, places)
+            display.line(pipeline.summary(experiment, verdict, places))
+            send()
+        case "evaluate":
+            evaluation.evaluate_results(experiment, places, display)
+        case _:
+            known = "data, train, compare or evaluate"
+            raise ConfigError(f"versus stage: no stage {stage!r}; choose {known}")
+
+
+def plots(words: list[str]) -> None:
+    """Pictures of a comparison or of a table."""
+    name, words = experiment_first("plots", words)
+    about = "Pictures of a finished comparison, or of a table with the experiment's columns."
+    table = Option("csv", "draw this table instead", Path)
+    out = Option("out", "where the pictures go, or the results folder", Path)
+    options, rest = parse(
+        "plots", about, words, CONFIG, PROFILE, OVERLAY, table, out, experiment=name
+    )
+
+    from versus.core.experiment import find
+    from versus.core.paths import shown
+    from versus.core.stages import adhoc_places, locked
+
+    if options.csv is not None:
+        no_more("plots", rest)
+        out_folder = options.out or options.csv.parent / "plots"
+        pictures = find(name).plots_of_csv(options.csv, out_folder)
+    else:
+        experiment, comparison = load(name, options.config, options.profile, rest, options.overlay)
+        places = adhoc_places(experiment, comparison, options.profile or "base", out=options.out)
+        with locked(places.results):
+            pictures = experiment.plots(comparison, places.results)
+    for picture in pictures:
+        Display(options.quiet).line(shown(picture))

@@ -1,0 +1,68 @@
+"""Verbs about registered models: evaluate, promote."""
+
+from pathlib import Path
+
+from versus.core.arguments import Option, experiment_first, no_more, parse
+from versus.core.display import Display
+
+
+def evaluate(words: list[str]) -> None:
+    """Measure models."""
+    name, words = experiment_first("evaluate", words)
+    about = (
+        "Measure models on the data they were trained for; every metric must equal what "
+        "training recorded."
+    )
+    model = Option("model", "models:/NAME@ALIAS or models:/NAME/VERSION (default: the suite's)")
+    path = Option("path", "a model folder, or a results folder with models/", Path)
+    suite = Option("suite", "default: evaluation/<experiment>.yaml", Path)
+    options, rest = parse("evaluate", about, words, model, path, suite, experiment=name)
+    no_more("evaluate", rest)
+
+    from versus.core import evaluation
+    from versus.core.experiment import find
+
+    display, experiment = Display(options.quiet), find(name)
+    measured = evaluation.read_suite(name, options.suite)
+    if options.path is not None:
+        evaluation.evaluate_folder(experiment, measured, options.path, display)
+        return
+    for uri in [options.model] if options.model else measured.models:
+        evaluation.evaluate_registered(experiment, measured, uri, display)
+
+
+def promote(words: list[str]) -> None:
+    """Move champions on evidence."""
+    name, words = experiment_first("promote", words)
+    about = (
+        "Measure candidates and champions on the same items; the alias champion moves only if the "
+        "95 % interval of their difference favours the candidate and the verdict over seeds does "
+        "not contradict."
+    )
+    model = Option("model", "NAMEs or models:/NAME/VERSION (default: the suite's)", many=True)
+    force = Option("force", "move without evidence; needs --reason", switch=True)
+    back = Option("rollback", "make the previous champion champion again", switch=True)
+    history = Option("history", "print every decision so far, decide nothing", switch=True)
+    reason = Option("reason", "why, with --force or --rollback; it is recorded")
+    options, rest = parse(
+        "promote", about, words, model, force, reason, back, history, experiment=name
+    )
+    no_more("promote", rest)
+
+    from versus.core import champions, promotion
+    from versus.core.evaluation import read_suite
+    from versus.core.experiment import find
+
+    display, suite = Display(options.quiet), read_suite(name)
+    why = promotion.checked_reason(options.reason, force=options.force, rollback=options.rollback)
+    gate = promotion.gate(find(name), suite, why)
+
+    def decide(uri: str) -> bool:
+        if options.history:
+            champions.show_history(promotion.name_of(uri), display)
+            return True
+        if options.rollback:
+            return champions.roll_back(promotion.name_of(uri), why, display)
+        return promotion.promote(gate, uri, display)
+
+    promotion.for_each(suite, options.model or (), decide)

@@ -1,0 +1,91 @@
+"""Verbs about the whole project: list, demo, report, sync, ui."""
+
+import sys
+
+from versus.core.arguments import Option, load, no_more, parse
+from versus.core.display import Display
+
+
+def list_experiments(words: list[str]) -> None:
+    """Name the experiments."""
+    from versus.core.experiment import about, available
+
+    _, rest = parse("list", "Experiments and what they compare.", words)
+    no_more("list", rest)
+    for name in available():
+        sys.stdout.write(f"{name:10} {about(name)}\n")
+
+
+def demo(words: list[str]) -> None:
+    """Every experiment at its smallest."""
+    about = "Every experiment at its smallest, under runs/demo."
+    options, rest = parse("demo", about, words)
+    no_more("demo", rest)
+
+    from versus.core import evaluation, pipeline
+    from versus.core.experiment import available
+    from versus.core.paths import project_root, shown
+    from versus.core.stages import adhoc_places
+    from versus.verbs.comparisons import run_comparison
+
+    display, runs = Display(options.quiet), project_root() / "runs" / "demo"
+    for name in available():
+        display.note(f"--- {name}")
+        experiment, comparison = load(name, None, "smoke", [])
+        out = runs / name / "results"
+        places = adhoc_places(experiment, comparison, "smoke", out=out, runs=runs)
+        run_comparison(experiment, comparison, places, display, tracked=True)
+        evaluation.evaluate_results(experiment, places, display)
+    pipeline.report(runs, "*/results", runs / "report.md")
+    display.line(f"report: {shown(runs / 'report.md')}")
+    display.line("next: make ui (MLflow on 127.0.0.1), or the study: .venv/bin/dvc repro")
+
+
+def report(words: list[str]) -> None:
+    """All verdicts as one page."""
+    profile = Option("profile", "which results (default: default)", default="default")
+    about = "All verdicts of a profile as one Markdown page."
+    options, rest = parse("report", about, words, profile)
+    no_more("report", rest)
+
+    from versus.core import pipeline
+    from versus.core.paths import project_root, shown
+
+    page = project_root() / "results" / f"report-{options.profile}.md"
+    pipeline.report(project_root() / "results" / options.profile, "*", page)
+    Display(options.quiet).line(shown(page))
+
+
+def sync(words: list[str]) -> None:
+    """Send what MLflow lacks."""
+    about = "Send to MLflow what could not be sent before; harmless to repeat."
+    options, rest = parse("sync", about, words)
+    no_more("sync", rest)
+
+    from versus.core import delivery
+    from versus.core.search import runner
+
+    display = Display(options.quiet)
+    if delivery.sync(display) + runner.sync(display) == 0:
+        display.line("nothing to send")
+
+
+def ui(words: list[str]) -> None:
+    """Open the MLflow UI."""
+    port = Option("port", "default: 5000", int, default=5000)
+    options, rest = parse("ui", "Open the MLflow UI on 127.0.0.1.", words, port)
+    no_more("ui", rest)
+
+    import subprocess
+
+    from versus.core import tracking
+    from versus.core.paths import project_root
+
+    uri = tracking.tracking_uri(project_root())
+    tracking.initialise(uri)
+    sys.stdout.write(
+        f"http://127.0.0.1:{options.port}/#/experiments?workflowType=machine_learning\n"
+    )
+    sys.stdout.flush()
+    serve = ["ui", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(options.port)]
+    subprocess.run([sys.executable, "-m", "mlflow", *serve], check=False)
