@@ -156,13 +156,12 @@ class FaultStorm:
         """Give the command as a process, and kill it so long after it began to work."""
         command = [sys.executable, "-m", "versus", *verb.words]
         silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen(command, env=environment(), **silent)  # type: ignore[call-overload]
         before = _files(self.root)
-        while process.poll() is None and _files(self.root) == before:
-            time.sleep(0.02)
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        with subprocess.Popen(command, env=environment(), **silent) as process:  # type: ignore[call-overload]
+            while process.poll() is None and _files(self.root) == before:
+                time.sleep(0.02)
+            time.sleep(seconds)
+            process.send_signal(signal.SIGKILL)
 
     @pytest.mark.slow
     @pytest.mark.parametrize(
@@ -415,4 +414,4 @@ def _difference(found: Any, wanted: Any) -> Any:
 
 
 def _files(root: Path) -> int:
-    return sum(1 for _ in root.rglob("*"))
+    return sum(len(files) for _, _, files in os.walk(root))  # folders may vanish meanwhile

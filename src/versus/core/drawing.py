@@ -23,8 +23,20 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-# Okabe and Ito (2008), colour-blind safe; black is kept for closed forms, yellow is too light.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F7F7F", "#882255")
+# Okabe and Ito (2008) first, then Tol (2021): colour-blind safe. Black is kept for closed forms.
+PALETTE = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#E69F00",
+    "#7F7F7F",
+    "#882255",
+    "#999933",
+    "#332288",
+    "#A6761D",
+)
 MARKERS = "osD^vPX<>"
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 STYLE = {

@@ -83,6 +83,12 @@ def sweep(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def sweep_beside(path: Path) -> None:
+    """Remove what killed processes were writing to take the place of ``path``."""
+    for abandoned in path.parent.glob(f".{path.name}{PARTIAL}*"):
+        abandoned.unlink(missing_ok=True)
+
+
 def flush_to_disk(path: Path) -> None:
     """Force a file or folder entry onto the disk (fsync)."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -19,7 +19,7 @@ from versus.core.errors import DataError
 from versus.core.experiment import Experiment, ModelPart
 from versus.core.learner import Learner
 from versus.core.models import write_model
-from versus.core.paths import PARTIAL, read_json, shown, write_json, write_text
+from versus.core.paths import read_json, shown, sweep_beside, write_json, write_text
 from versus.core.runs import BaseComparison, RunConfig
 from versus.core.sinks import CallbackSink, ConsoleSink, CsvSink, Sink, per_run
 from versus.core.stages import Places, code_digest, locked, verify
@@ -341,6 +341,5 @@ def report(folder: Path, pattern: str, page: Path) -> None:
         pictures = sorted((path.parent / "plots").glob("*.png"))
         parts.append(path.read_text(encoding="utf-8").strip())
         parts += [f"![{p.stem}]({p.relative_to(page.parent)})" for p in pictures]
-    for abandoned in page.parent.glob(f".{page.name}{PARTIAL}*"):
-        abandoned.unlink()
+    sweep_beside(page)
     write_text(page, "\n\n".join(parts) + "\n")

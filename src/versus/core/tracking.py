@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from versus.core.errors import DataError, TrackingError
-from versus.core.paths import PARTIAL, read_json, replacing, shown, write_json
+from versus.core.paths import read_json, replacing, shown, sweep_beside, write_json
 from versus.core.projection import Projection
 from versus.core.tracked import PARENT, Links, State, links, metric_name
 from versus.core.workfolder import Point, WorkFolder
@@ -91,8 +91,7 @@ def _create(file: Path) -> None:
     """Make a sqlite store, whole or not at all: MLflow cannot go on with half of its tables."""
     from mlflow import MlflowClient
 
-    for abandoned in file.parent.glob(f".{file.name}{PARTIAL}*"):
-        abandoned.unlink()
+    sweep_beside(file)
     try:
         with replacing(file) as temporary:
             MlflowClient(f"sqlite:///{temporary}").search_experiments(max_results=1)
@@ -276,6 +275,7 @@ def _project(work: Path, root: Path, parent_run: str | None, terminal: bool) -> 
     folder = WorkFolder.open(work)
     try:
         with FileLock(work / "tracking.lock", timeout=60), reporting(uri):
+            sweep_beside(work / "tracking.json")
             return Projection(folder, Store(uri, root)).send(parent_run, terminal)
     except Timeout as error:
         raise TrackingError(

@@ -1,8 +1,8 @@
-"""Memory-update rules (Delta, Omega, OmegaRidge, RLS) on streams of key-value pairs.
+"""Rules that update a memory (Delta, Omega, RLS and eight more) on streams of key-value pairs.
 
 `reg` is decay in Delta and Omega (the memory is scaled by 1 - lr*reg per token) and ridge in
-OmegaRidge and RLS. Omega is ATLAS's rule: gradient steps on a window. OmegaRidge is what the seed
-document calls Omega: ridge regression solved anew on the window.
+OmegaRidge, RLS and Mesa. Omega is ATLAS's rule: gradient steps on a window. OmegaRidge is what the
+seed document calls Omega: ridge regression solved anew on the window.
 """
 
 from versus.experiments.memory.config import ALIASES, Comparison

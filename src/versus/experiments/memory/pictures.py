@@ -18,7 +18,18 @@ from versus.experiments.memory import oracle_curves
 from versus.experiments.memory.rules import RULES
 
 TASK = ("stream", "mem_size", "dim")
-HYPERPARAMETERS = ("window", "lr", "reg", "gamma", "inner_steps", "clip")
+HYPERPARAMETERS = (
+    "window",
+    "lr",
+    "reg",
+    "gamma",
+    "inner_steps",
+    "clip",
+    "momentum",
+    "features",
+    "read",
+    "step_norm",
+)
 SWEPT = ("window", "lr", "reg")
 SHOWN = {"mem_size": "rows", "dim": "d", "steps": "n"}
 BEST = "best {} of each updater, chosen on these seeds"
