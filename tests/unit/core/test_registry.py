@@ -1,12 +1,9 @@
 """Registering, fetching and loading models, on sqlite and with a toy experiment."""
 
 import os
-import socket
 import subprocess
 import sys
-import time
 import types
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +17,7 @@ from mlflow import MlflowClient, pyfunc
 from mlflow.exceptions import MlflowException
 from safetensors.torch import save_file
 
+from tests.contract.server import Server
 from versus.core import experiment as experiments
 from versus.core import fetching, registry, tracking
 from versus.core.errors import DataError, RegistryError, TrackingError
@@ -229,29 +227,11 @@ def test_the_environment_is_left_as_it_was(root: Path, run_id: str) -> None:
 @pytest.fixture
 def server(tmp_path: Path, empty_store: Path) -> Iterator[str]:
     """A real tracking server that proxies artifacts."""
-    (tmp_path / "server.db").write_bytes(empty_store.read_bytes())
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-    places = [f"--backend-store-uri=sqlite:///{tmp_path}/server.db"]
-    places += [f"--artifacts-destination={tmp_path}/artifacts"]
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen([*command, *places], stdout=quiet, stderr=quiet) as process:
-        try:
-            yield _answering(f"http://127.0.0.1:{port}")
-        finally:
-            process.terminate()
-
-
-def _answering(address: str) -> str:
-    for _ in range(120):
-        try:
-            with urllib.request.urlopen(f"{address}/health", timeout=1):
-                return address
-        except OSError:
-            time.sleep(0.5)
-    raise TimeoutError(address)
+    served = Server(tmp_path / "server")
+    served.folder.mkdir()
+    served.database.write_bytes(empty_store.read_bytes())
+    with served.running():
+        yield served.uri
 
 
 @pytest.mark.slow

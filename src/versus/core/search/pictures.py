@@ -40,7 +40,10 @@ def slices(table: pd.DataFrame, space: Space, best: Mapping[str, Any]) -> "Figur
             chosen = _positions(pd.Series([best["values"][name]]), space[name])
             ax.plot(chosen, [best["score"]], "*", color=PALETTE[1], markersize=13)
         _name_axis(ax, name, space[name])
-        finish(ax, rows["score"])
+        finish(ax, complete["score"])
+    for ax in axes[1:]:
+        ax.sharey(axes[0])
+    axes[0].autoscale(axis="y")
     figure.colorbar(shades, ax=axes, label="trial")
     return figure
 
@@ -92,10 +95,6 @@ def importance(importances: Mapping[str, float]) -> "Figure":
     return figure
 
 
-def _labels(dimension: Dimension) -> list[str]:
-    return [str(choice) for choice in dimension.choices]
-
-
 def _positions(values: "pd.Series[Any]", dimension: Dimension) -> "np.ndarray[Any, Any]":
     """Where values lie on an axis: choices at 0, 1, ..."""
     if not dimension.choices:
@@ -126,7 +125,10 @@ def _is_wide(values: "pd.Series[Any]") -> bool:
 def _name_axis(ax: "Axes", name: str, dimension: Dimension) -> None:
     ax.set_xlabel(name)
     if dimension.choices:
-        ax.set_xticks(range(len(dimension.choices)), _labels(dimension))
+        labels = [str(choice) for choice in dimension.choices]
+        ax.set_xticks(range(len(labels)), labels)
+        for text in ax.get_xticklabels() if len(labels) > 5 else []:
+            text.set(rotation=35, ha="right")
         ax.margins(x=0.15)
     elif dimension.log:
         ax.set_xscale("log")
@@ -146,7 +148,8 @@ def _name_parallel_axis(
 
 def _write_ends(ax: "Axes", position: int, low: float, high: float) -> None:
     _write(ax, position, 0.0, f"{low:.3g}")
-    _write(ax, position, 1.0, f"{high:.3g}")
+    if high > low:
+        _write(ax, position, 1.0, f"{high:.3g}")
 
 
 def _write(ax: "Axes", position: int, height: float, text: str) -> None:
