@@ -1,9 +1,11 @@
 """A study on disk: what it is about, how a trial trains, its table and its best configuration."""
 
+import logging
 import math
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,7 +143,8 @@ class Study:
 
     def _train(self, config: BaseComparison, folder: Path, reporter: "Reporter") -> dict[str, Any]:
         try:
-            means = self._means(config, folder, reporter)
+            with _without_advice():
+                means = self._means(config, folder, reporter)
         except TrainingError:  # diverged on every seed
             means = dict.fromkeys(self.metrics, math.inf)
         diverged = not all(map(math.isfinite, means.values()))
@@ -173,6 +176,18 @@ class Study:
                 )
                 rows += per_run(trainer.run(), learner.runs)
         return {name: mean_of(name, rows) for name in self.metrics}
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Experiments warn of a comparison's settings; a search tries bad ones on purpose."""
+    logger = logging.getLogger("versus.experiments")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def identity(comparison: BaseComparison, data_digest: str) -> str:
