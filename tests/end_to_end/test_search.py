@@ -49,6 +49,10 @@ def test_a_study_finds_settings_that_training_takes(project: Path, versus: Run) 
     assert {status for _, status in runs_in_mlflow(project)} == {"FINISHED"}
     artifacts = {p.name for p in (project / "mlruns").rglob("artifacts/**/*") if p.is_file()}
     assert {"best.yaml", "trials.csv", "importance.png", "parallel.png"} <= artifacts
+    with sqlite3.connect(project / "mlflow.db") as database:
+        note = "select value from tags where key = 'mlflow.note.content'"
+        (described,) = database.execute(note).fetchone()
+    assert "- `model.updater`: " in described
     again = versus(*SEARCH, "--trials", "12", "--no-tracking")
     assert again.stdout == found.stdout
     overlay = str(folder / "best.yaml")

@@ -195,9 +195,20 @@ class StudySender:
         if best is not None:
             now = int(best["ended"] or 0)
             self.store.log_points(parent, [Point(SCORE, best["score"], now, 0)])
-            self.store.log_texts(parent, tags={"best": _key(best)})
+            tags = {"best": _key(best), "mlflow.note.content": self._description(best)}
+            self.store.log_texts(parent, tags=tags)
         self.state.artifacts = current
         self._save()
+
+    def _description(self, best: Mapping[str, Any]) -> str:
+        """What the UI shows above everything else."""
+        settings = "".join(f"- `{key}`: {value}\n" for key, value in best["settings"].items())
+        command = f"versus train {self.described['experiment']} --overlay best.yaml"
+        return (
+            f"Best of the tuning seeds: **{best['score']:.6g}**, {_key(best)}\n\n{settings}\n"
+            f"`{command}` (the file is among the artifacts) compares it with the default on the "
+            "test seeds."
+        )
 
     def _set_status(self, status: str) -> None:
         parent = self.state.runs[PARENT]
