@@ -2,7 +2,10 @@
 
 import contextlib
 import json
+import os
+import shutil
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -13,6 +16,7 @@ from typing import Any
 Row = dict[str, object]
 """experiment, name, ratio, target, holds, command."""
 
+ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).with_name("results.json")
 
 
@@ -83,3 +87,14 @@ def say(text: str) -> None:
     """Print at once."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def empty_project() -> Iterator[Path]:
+    """A project with our params and nothing else, for this process and those that it starts."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID"):
+        os.environ.pop(name, None)
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(ROOT / "params", Path(folder, "params"))
+        os.environ["VERSUS_ROOT"] = folder
+        yield Path(folder)

@@ -12,14 +12,10 @@ import argparse
 import contextlib
 import importlib
 import io
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
-from common import RESULTS, Stopwatch, merge, row, say
+from common import RESULTS, Stopwatch, empty_project, merge, row, say
 
-ROOT = Path(__file__).resolve().parents[1]
 TARGET_SECONDS = 3.0
 COMMAND = "python benchmarks/memory_sweep.py"
 HEAVY = (
@@ -48,8 +44,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID"):
-        os.environ.pop(name, None)
     watch = Stopwatch()
     _imports()
     say(f"imports {sum(watch.lap().values()):.2f} CPU-s")
@@ -82,18 +76,16 @@ def _sweep(watch: Stopwatch) -> dict[str, float]:
     from versus import cli
     from versus.core import tracking
 
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["VERSUS_ROOT"] = folder
-        shutil.copytree(ROOT / "params", Path(folder, "params"))
+    with empty_project() as root:
         watch.lap()
-        tracking.initialise(tracking.tracking_uri(Path(folder)))
+        tracking.initialise(tracking.tracking_uri(root))
         store = sum(watch.lap().values())
         with contextlib.redirect_stdout(io.StringIO()):
             code = cli.main(SWEEP)
         lap = watch.lap()
         if code != 0:
             raise RuntimeError(f"versus {' '.join(SWEEP)} gave exit code {code}")
-        _check(Path(folder))
+        _check(root)
     parts = ", ".join(f"{name} {seconds:.2f}" for name, seconds in lap.items())
     say(f"sweep {sum(lap.values()):.2f} CPU-s: {parts}; a new store before it {store:.2f}")
     return lap

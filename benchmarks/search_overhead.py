@@ -9,14 +9,10 @@ their tables; what counts are the hundred after them: drawing, storage, pruning,
 import argparse
 import contextlib
 import io
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
-from common import RESULTS, Stopwatch, merge, row, say
+from common import RESULTS, Stopwatch, empty_project, merge, row, say
 
-ROOT = Path(__file__).resolve().parents[1]
 FIRST, COUNTED = 10, 100
 TARGET_SECONDS = 0.1
 COMMAND = "python benchmarks/search_overhead.py"
@@ -31,13 +27,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID"):
-        os.environ.pop(name, None)
     watch = Stopwatch()
     _watch_parts(watch)
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["VERSUS_ROOT"] = folder
-        shutil.copytree(ROOT / "params", Path(folder, "params"))
+    with empty_project():
         _search(FIRST)
         watch.lap()
         _search(FIRST + COUNTED)

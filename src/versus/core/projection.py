@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from versus.core.tracked import PARENT, Links, State, links_of
+from versus.core.tracked import PARENT, Links, links_of, resumed
 from versus.core.workfolder import Child, Point, Sent, Values, WorkFolder, fingerprint
 
 if TYPE_CHECKING:
@@ -44,19 +44,7 @@ class Projection:
         self.work = work
         self.store = store
         self.experiment = store.experiment(work.described["experiment"])
-        self.state = self._known_state()
-
-    def _known_state(self) -> State:
-        state = State.load(self.work.path)
-        if state is not None and state.uri == self.store.uri and self._still_there(state):
-            return state
-        state = State(self.store.uri, experiment_id=self.experiment)
-        state.save(self.work.path)
-        return state
-
-    def _still_there(self, state: State) -> bool:
-        parent = state.runs.get(PARENT)
-        return parent is None or self.store.find_run(parent) is not None
+        self.state = resumed(work.path, store, self.experiment)
 
     def _save(self) -> None:
         self.state.save(self.work.path)

@@ -5,11 +5,14 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from versus.core.paths import read_json, write_json
 from versus.core.workfolder import WorkFolder
+
+if TYPE_CHECKING:
+    from versus.core.tracking import Store
 
 PARENT = "parent"
 
@@ -59,6 +62,18 @@ class State:
     def save(self, work: Path) -> None:
         """Note it."""
         write_json(work / "tracking.json", asdict(self))
+
+
+def resumed(folder: Path, store: "Store", experiment: str) -> State:
+    """What a store has of a folder; a new state for another store, or one that has lost it."""
+    state = State.load(folder)
+    if state is not None and state.uri == store.uri:
+        parent = state.runs.get(PARENT)
+        if parent is None or store.find_run(parent) is not None:
+            return state
+    state = State(store.uri, experiment_id=experiment)
+    state.save(folder)
+    return state
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from tests.contract.test_memory import comparison
-from versus.core import stages
-from versus.core.experiment import find
+from tests.unit.memory.learning import learn
 from versus.core.runs import RunKey
 from versus.core.sinks import per_run
 from versus.experiments.memory import naive
@@ -19,14 +18,6 @@ from versus.experiments.memory.data import read_stream
 from versus.experiments.memory.learner import MemoryLearner
 from versus.experiments.memory.outputs import notes
 from versus.experiments.memory.rules import RuleSettings
-
-
-def learn(asked: Comparison, folder: Path) -> dict[RunKey, dict[str, float]]:
-    stages.prepare(find("memory"), asked, folder)
-    learner = MemoryLearner(asked.expand(), folder)
-    for chunk in learner.batches(0):
-        learner.train_step(chunk)
-    return dict(zip(learner.runs, per_run(learner.evaluate(), learner.runs), strict=True))
 
 
 def naive_metrics(rule: RuleSettings, keys: Tensor, values: Tensor) -> dict[str, float]:

@@ -1,6 +1,5 @@
 """What a rule keeps: memories, snapshots, resets, and what runs and streams never share."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,14 +17,6 @@ from tests.unit.memory.rule_checks import (
 )
 from versus.experiments.memory import fast, naive
 from versus.experiments.memory.rules import RULES, RuleSettings
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("updater", RULES)

@@ -1,6 +1,5 @@
 """The fast rules equal the reference loops."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -21,15 +20,6 @@ from tests.unit.memory.rule_checks import (
 from versus.experiments.memory.naive_optimum import RANK_TOLERANCE
 from versus.experiments.memory.rules import RuleSettings
 from versus.experiments.memory.stability import limit
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
 
 SIZES = {
     "window": st.integers(1, 40),

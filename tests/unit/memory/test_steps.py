@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.unit.memory.test_stored import comparison, learn
+from tests.unit.memory.learning import learn
+from tests.unit.memory.test_stored import comparison
 from versus.core.display import Display
 from versus.core.runs import RunKey
 from versus.experiments.memory import steps

@@ -11,14 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from tests.unit.memory.learning import learn
 from versus.core import stages
 from versus.core.experiment import find
-from versus.core.runs import RunKey
-from versus.core.sinks import per_run
 from versus.experiments.memory import reads
 from versus.experiments.memory.config import Comparison
 from versus.experiments.memory.data import Pairs, read_stream
-from versus.experiments.memory.learner import MemoryLearner
 from versus.experiments.memory.scenarios import KINDS, generate
 
 SIZES: dict[str, Any] = {"steps": 300, "dim": 16, "rows": 4, "seed": 7}
@@ -116,14 +114,6 @@ def comparison(streams: Any, variants: Any, **shape: Any) -> Comparison:
             "variants": variants,
         }
     )
-
-
-def learn(asked: Comparison, folder: Path) -> dict[RunKey, dict[str, float]]:
-    stages.prepare(find("memory"), asked, folder)
-    learner = MemoryLearner(asked.expand(), folder)
-    for chunk in learner.batches(0):
-        learner.train_step(chunk)
-    return dict(zip(learner.runs, per_run(learner.evaluate(), learner.runs), strict=True))
 
 
 EXACT = {"rls": {"model": {"updater": "RLS", "window": 999, "reg": 1e-9}}}

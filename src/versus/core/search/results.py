@@ -123,7 +123,7 @@ def summary(study: Study, records: Sequence[Record], best: Record | None) -> str
     retried = sum(record["retry_of"] is not None for record in records)
     head = (
         f"study {study.name}: {counts['complete']} trials completed, {counts['pruned']} pruned "
-        f"({diverged} of them diverged), {retried} retried after a worker died"
+        f"({diverged} of them diverged), {retried} tried again"
     )
     if best is None:
         return (

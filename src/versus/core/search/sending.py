@@ -16,7 +16,7 @@ from versus.core import tracking
 from versus.core.paths import project_root, read_json
 from versus.core.projection import KEY, WORK_ID, source_tags
 from versus.core.search.results import best_of
-from versus.core.tracked import PARENT, State, addresses
+from versus.core.tracked import PARENT, State, addresses, resumed
 from versus.core.workfolder import Point, fingerprint
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ class StudySender:
     def _send(self, status: str) -> list[str]:
         trials = self.folder / "trials.json"
         records = read_json(trials) if trials.is_file() else []
-        self._open()
+        store = self.store
+        self.state = resumed(self.folder, store, self.experiment)
         self._ensure_parent()
         for record in records:
             if _key(record) not in self.state.runs:
@@ -103,18 +104,6 @@ class StudySender:
             self._store = tracking.Store(self.uri, self.root)
             self.experiment = self._store.experiment(self.described["experiment"])
         return self._store
-
-    def _open(self) -> None:
-        """Read what has been sent, also by other workers; a store that lost it gets all again."""
-        first, store = self._store is None, self.store
-        state = State.load(self.folder)
-        known = state is not None and state.uri == self.uri
-        if known and state is not None and first and PARENT in state.runs:
-            known = store.find_run(state.runs[PARENT]) is not None
-        if state is None or not known:
-            state = State(self.uri, experiment_id=self.experiment)
-            state.save(self.folder)
-        self.state = state
 
     def _save(self) -> None:
         self.state.save(self.folder)

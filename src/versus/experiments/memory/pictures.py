@@ -15,21 +15,9 @@ import pandas as pd
 from versus.core import drawing, plots
 from versus.core.drawing import Text
 from versus.experiments.memory import oracle_curves
-from versus.experiments.memory.rules import RULES
+from versus.experiments.memory.rules import HYPERPARAMETERS, RULES
 
 TASK = ("stream", "mem_size", "dim")
-HYPERPARAMETERS = (
-    "window",
-    "lr",
-    "reg",
-    "gamma",
-    "inner_steps",
-    "clip",
-    "momentum",
-    "features",
-    "read",
-    "step_norm",
-)
 SWEPT = ("window", "lr", "reg")
 SHOWN = {"mem_size": "rows", "dim": "d", "steps": "n"}
 BEST = "best {} of each updater, chosen on these seeds"

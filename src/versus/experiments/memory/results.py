@@ -11,7 +11,7 @@ import pandas as pd
 
 from versus.core import paths
 from versus.core.errors import ConfigError, DataError
-from versus.experiments.memory.rules import RULES, find_rule
+from versus.experiments.memory.rules import HYPERPARAMETERS, RULES, find_rule
 
 COLUMNS = (
     "mem_size",
@@ -31,13 +31,7 @@ COLUMNS = (
 EXTRA_COLUMNS = (
     "variant",
     "stream",
-    "gamma",
-    "inner_steps",
-    "clip",
-    "momentum",
-    "features",
-    "read",
-    "step_norm",
+    *(name for name in HYPERPARAMETERS if name not in COLUMNS),
     "nmse",
     "recall",
     "recall_old",

@@ -28,6 +28,7 @@ class RuleInfo:
         reg: What the hyperparameter ``reg`` means in this rule.
         ignores: Hyperparameters without any influence on this rule.
         rows_interact: Whether a memory of fewer rows is something else than some of its rows.
+        needs_ridge: Whether there is no solution at ``reg`` 0.
     """
 
     name: str
@@ -35,6 +36,7 @@ class RuleInfo:
     reg: str
     ignores: tuple[str, ...] = ()
     rows_interact: bool = False
+    needs_ridge: bool = False
 
 
 _DECAY = "weight decay: M is first multiplied by 1 - lr*reg"
@@ -109,12 +111,14 @@ _ALL_RULES = (
         "The optimum of OmegaRidge by recursive least squares (Sherman-Morrison up-, downdates).",
         f"{_RIDGE}; must be positive",
         ("lr", "gamma", *_NO_GRADIENT),
+        needs_ridge=True,
     ),
     RuleInfo(
         "Mesa",
         "Ridge regression on all pairs so far, pair i with weight gamma^(t-i) (Mesa layer).",
         f"{_RIDGE}, at all times in full; must be positive",
         ("window", "lr", *_NO_GRADIENT),
+        needs_ridge=True,
     ),
 )
 RULES: Mapping[str, RuleInfo] = MappingProxyType({rule.name: rule for rule in _ALL_RULES})
@@ -181,7 +185,7 @@ def _mistakes(settings: RuleSettings) -> list[str]:
         ("clip", 0 <= settings.clip < math.inf, "finite and >= 0 (0 is off)"),
         ("momentum", 0 <= settings.momentum < 1, "in [0, 1)"),
     ]
-    if settings.updater in ("RLS", "Mesa"):
+    if RULES[settings.updater].needs_ridge:
         remedy = "finite and > 0 (OmegaRidge takes 0)"
         checks.append(("reg", _is_positive(settings.reg), remedy))
     else:
@@ -205,6 +209,7 @@ def _is_positive(value: float) -> bool:
 
 
 _DEFAULTS = {f.name: f.default for f in fields(RuleSettings) if f.default is not MISSING}
+HYPERPARAMETERS = tuple(_DEFAULTS)
 
 
 def canonical(settings: RuleSettings) -> RuleSettings:
