@@ -20,6 +20,7 @@ usage: versus VERB [EXPERIMENT] [options] [--key value ...]
   promote X             make candidates champions where they are better; --rollback, --history
   search X --trials N   look for better settings on the tuning seeds (Optuna)
   plots X [--csv FILE]  pictures of a finished comparison, or of a table from elsewhere
+  analyze X TOOL        pictures and tables of metrics and weights; analyze --list
   stage X NAME          one pipeline stage (data, train, compare, evaluate): what dvc.yaml calls
   demo                  every experiment at its smallest, under runs/demo
   report                all verdicts of a profile as one Markdown page
@@ -37,6 +38,7 @@ VERBS = {
     "promote": "models.promote",
     "search": "comparisons.search",
     "plots": "comparisons.plots",
+    "analyze": "analysis.analyze",
     "stage": "comparisons.stage",
     "demo": "project.demo",
     "report": "project.report",

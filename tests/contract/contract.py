@@ -11,11 +11,11 @@ import torch
 
 from versus.core import checkpoint, sinks
 from versus.core.errors import TrainingError
-from versus.core.hooks import Context, Hook
+from versus.core.hooks.base import Context, Hook
 from versus.core.learner import Learner
 from versus.core.runs import RunKey
 from versus.core.sinks import per_run
-from versus.core.trainer import Trainer
+from versus.core.trainer import Rhythm, Trainer
 
 
 class Interruption(Exception):
@@ -71,7 +71,7 @@ class LearnerContract(ABC):
 
     def train(self, runs: Sequence[RunKey], folder: Path, *hooks: Hook, every: int = 2) -> Trainer:
         trainer = Trainer(
-            self.make(runs, folder), folder / "run", hooks=hooks, checkpoint_every=every
+            self.make(runs, folder), folder / "run", hooks=hooks, rhythm=Rhythm(every)
         )
         trainer.run()
         return trainer

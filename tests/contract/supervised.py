@@ -9,22 +9,9 @@ from torch import Tensor, nn
 from versus.core import seeding
 from versus.core.learner import Metrics
 from versus.core.runs import RunKey
+from versus.core.weights import StackedParameters
 
 FEATURES, BATCH, BATCHES = 5, 16, 6
-
-
-class Stack(nn.Module):
-    """One linear model per run, stacked along the first axis."""
-
-    def __init__(self, runs: Sequence[RunKey]) -> None:
-        super().__init__()
-        initial = [torch.randn(FEATURES, generator=seeding.generator(r.seed, "init")) for r in runs]
-        self.weight = nn.Parameter(torch.stack(initial))
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """(R, batch, features) -> (R, batch)."""
-        outputs: Tensor = (inputs * self.weight[:, None]).sum(-1)
-        return outputs
 
 
 class LinearLearner:
@@ -36,12 +23,22 @@ class LinearLearner:
     def __init__(self, runs: Sequence[RunKey], epochs: int = 3, dropout: float = 0.3) -> None:
         self.runs = list(runs)
         self.total_epochs, self.total_steps = epochs, epochs * BATCHES
+        self.evaluate_every = 1
         self.dropout = dropout
-        self.model = Stack(runs)
+        self.model = StackedParameters({"weight": (FEATURES,)}, len(runs))
+        initial = [torch.randn(FEATURES, generator=seeding.generator(r.seed, "init")) for r in runs]
+        self.model.rows.data.copy_(torch.stack(initial))
         self.rates = torch.tensor([_rate(run.variant) for run in runs])
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1.0)
+        self.optimizer = torch.optim.Adam([self.model.rows], lr=1.0)
         self.active = torch.ones(len(runs), dtype=torch.bool)
         self.steps = 0
+
+    @property
+    def diverged(self) -> Tensor:
+        return ~self.active
+
+    def weights(self) -> StackedParameters:
+        return self.model
 
     def modules(self) -> Mapping[str, nn.Module]:
         return {"model": self.model}
@@ -65,36 +62,41 @@ class LinearLearner:
 
     def train_step(self, batch: tuple[Tensor, Tensor]) -> Metrics:
         inputs, targets = batch
-        self.optimizer.zero_grad()
+        self.model.zero_gradients()
         if self.dropout:  # draws from the global generator, which a resume must restore
             inputs = nn.functional.dropout(inputs, self.dropout)
-        before = self.model.weight.detach().clone()
-        losses = ((self.model(inputs) - targets) ** 2).mean(1)
-        losses.sum().backward()
+        rows = self.model.rows.data
+        before = rows.clone()
+        outputs = (inputs * self.model["weight"][:, None]).sum(-1)
+        losses = ((outputs - targets) ** 2).mean(1)
+        losses.sum().backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         with torch.no_grad():
             self.active &= losses.detach().isfinite()
-            scaled = before + self.rates[:, None] * (self.model.weight - before)
-            self.model.weight.copy_(torch.where(self.active[:, None], scaled, before))
+            scaled = before + self.rates[:, None] * (rows - before)
+            rows.copy_(torch.where(self.active[:, None], scaled, before))
         self.steps += 1
         return {"train/loss": losses.detach().nan_to_num(torch.inf)}
 
     def evaluate(self) -> Metrics:
-        error = (self.model.weight.detach() - torch.arange(1.0, FEATURES + 1)).norm(dim=1)
+        error = (self.model.values() - torch.arange(1.0, FEATURES + 1)).norm(dim=1)
         return {"val/distance": error.masked_fill(~self.active, torch.inf)}
+
+    def evaluated(self, epoch: int, metrics: Metrics) -> None:
+        pass
 
     def costs(self) -> Metrics:
         return {"tokens": float(self.steps)}
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "model": dict(self.model.state_dict()),
+            "model": self.model.values().clone(),
             "adam": self.optimizer.state_dict(),
             "active": self.active,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.model.load_state_dict(state["model"])
+        self.model.rows.data.copy_(state["model"])
         self.optimizer.load_state_dict(state["adam"])
         self.active = state["active"]
 

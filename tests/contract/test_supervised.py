@@ -14,9 +14,9 @@ from tests.contract.faults import die_at, install
 from tests.contract.supervised import LinearLearner
 from versus.core import sinks
 from versus.core.errors import CheckpointError
-from versus.core.hooks import Context, Hook
+from versus.core.hooks.base import Context, Hook
 from versus.core.runs import RunKey
-from versus.core.trainer import Trainer
+from versus.core.trainer import Rhythm, Trainer
 
 RUNS = [RunKey(v, s) for v in ("lr=0.1", "lr=0.5", "poisoned") for s in (0, 1)]
 
@@ -38,7 +38,7 @@ class TestLinearLearner(LearnerContract):
         Trainer(learner, tmp_path / "all").run()
         healthy = LinearLearner(RUNS[:4], dropout=0.0)
         Trainer(healthy, tmp_path / "healthy").run()
-        assert torch.equal(learner.model.weight[:4], healthy.model.weight)
+        assert torch.equal(learner.model["weight"][:4], healthy.model["weight"])
         assert learner.active.tolist() == [True] * 4 + [False] * 2
 
     def overfit(self, folder: Path) -> float:
@@ -52,13 +52,13 @@ class TestLinearLearner(LearnerContract):
 
 def _train_and_die(folder: Path, moment: int) -> None:
     install(die_at(moment), databases=False)
-    Trainer(LinearLearner(RUNS), folder, checkpoint_every=4).run()
+    Trainer(LinearLearner(RUNS), folder, rhythm=Rhythm(4)).run()
     os._exit(0)
 
 
 def test_killed_at_any_disk_access_it_resumes_bitwise(tmp_path: Path) -> None:
     whole = LinearLearner(RUNS)
-    Trainer(whole, tmp_path / "whole", checkpoint_every=4).run()
+    Trainer(whole, tmp_path / "whole", rhythm=Rhythm(4)).run()
     expected = sinks.series(tmp_path / "whole" / "metrics.jsonl")
     killed = 0
     for moment in range(1, 60):
@@ -68,7 +68,7 @@ def test_killed_at_any_disk_access_it_resumes_bitwise(tmp_path: Path) -> None:
             break
         killed += 1
         learner = LinearLearner(RUNS)
-        Trainer(learner, folder, checkpoint_every=4).run()
+        Trainer(learner, folder, rhythm=Rhythm(4)).run()
         assert same(learner.state_dict(), whole.state_dict())
         assert sinks.series(folder / "metrics.jsonl") == expected
     assert killed >= 20
@@ -76,11 +76,11 @@ def test_killed_at_any_disk_access_it_resumes_bitwise(tmp_path: Path) -> None:
 
 def test_torn_checkpoint_falls_back_to_the_one_before(tmp_path: Path) -> None:
     whole = LinearLearner(RUNS)
-    Trainer(whole, tmp_path, checkpoint_every=4).run()
+    Trainer(whole, tmp_path, rhythm=Rhythm(4)).run()
     newest = sorted((tmp_path / "checkpoints").glob("*.safetensors"))[-1]
     newest.write_bytes(newest.read_bytes()[:100])
     learner = LinearLearner(RUNS)
-    Trainer(learner, tmp_path, checkpoint_every=4).run()
+    Trainer(learner, tmp_path, rhythm=Rhythm(4)).run()
     assert same(learner.state_dict(), whole.state_dict())
 
 
@@ -103,13 +103,13 @@ def test_full_disk_leaves_the_last_checkpoint(
 
     monkeypatch.setattr("versus.core.checkpoint.save_file", full)
     with pytest.raises(CheckpointError, match="No space left"):
-        Trainer(LinearLearner(RUNS), tmp_path / "a", checkpoint_every=4).run()
+        Trainer(LinearLearner(RUNS), tmp_path / "a", rhythm=Rhythm(4)).run()
     assert len(list((tmp_path / "a").rglob("*.safetensors"))) == 2
     resumed = LinearLearner(RUNS)
-    Trainer(resumed, tmp_path / "a", checkpoint_every=4).run()
+    Trainer(resumed, tmp_path / "a", rhythm=Rhythm(4)).run()
     monkeypatch.undo()
     whole = LinearLearner(RUNS)
-    Trainer(whole, tmp_path / "b", checkpoint_every=4).run()
+    Trainer(whole, tmp_path / "b", rhythm=Rhythm(4)).run()
     assert same(resumed.state_dict(), whole.state_dict())
 
 
@@ -117,37 +117,37 @@ class Recorder(Hook):
     """Notes the order of the points."""
 
     def __init__(self) -> None:
-        self.points: list[str] = []
+        self.calls: list[str] = []
 
     def on_train_start(self, context: Context) -> None:
-        self.points.append("train_start")
+        self.calls.append("train_start")
 
     def on_epoch_start(self, context: Context) -> None:
-        self.points.append("epoch_start")
+        self.calls.append("epoch_start")
 
     def on_step_end(self, context: Context) -> None:
         gradient = next(iter(context.learner.modules()["model"].parameters())).grad
         assert gradient is not None
         assert gradient.abs().sum() > 0
         context.log({"hook/gradient_norm": gradient.norm()})
-        self.points.append("step_end")
+        self.calls.append("step_end")
 
     def on_evaluate_end(self, context: Context) -> None:
-        self.points.append("evaluate_end")
+        self.calls.append("evaluate_end")
         assert "val/distance" in context.metrics
 
     def on_epoch_end(self, context: Context) -> None:
-        self.points.append("epoch_end")
+        self.calls.append("epoch_end")
 
     def on_train_end(self, context: Context) -> None:
-        self.points.append("train_end")
+        self.calls.append("train_end")
 
 
 def test_hooks_fire_in_order_and_see_gradients(tmp_path: Path) -> None:
     recorder = Recorder()
     Trainer(LinearLearner(RUNS[:2], epochs=2), tmp_path, hooks=[recorder]).run()
     epoch = ["epoch_start", *["step_end"] * 6, "epoch_end", "evaluate_end"]
-    assert recorder.points == ["train_start", *epoch, *epoch, "train_end"]
+    assert recorder.calls == ["train_start", *epoch, *epoch, "train_end"]
     keys = {key for _, _, key, _, _ in sinks.series(tmp_path / "metrics.jsonl")}
     assert keys == {"train/loss", "hook/gradient_norm", "val/distance"}
 
@@ -166,7 +166,7 @@ def test_an_intervention_is_not_undone(tmp_path: Path) -> None:
     Trainer(plain, tmp_path / "a").run()
     changed = LinearLearner(RUNS)
     Trainer(changed, tmp_path / "b", hooks=[Booster()]).run()
-    assert not torch.equal(plain.model.weight, changed.model.weight)
+    assert not torch.equal(plain.model["weight"], changed.model["weight"])
 
 
 def test_a_kill_before_the_sinks_are_closed_loses_no_table(tmp_path: Path) -> None:

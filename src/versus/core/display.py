@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
-from versus.core.hooks import Context, Hook
+from versus.core.hooks.base import Context, Hook
 
 
 class Display:
@@ -41,6 +41,8 @@ class Display:
 
 class Progress(Hook):
     """Moves a bar with the training's steps."""
+
+    draws = False
 
     def __init__(self, bar: "tqdm[None]") -> None:
         self.bar = bar

@@ -6,11 +6,13 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from pydantic import Field
 
 import versus.experiments
+from versus.core import defaults
 from versus.core.config import Section
 from versus.core.errors import ConfigError
 from versus.core.runs import RunConfig
@@ -75,11 +77,20 @@ Predictor = Callable[[Mapping[str, "np.ndarray[Any, Any]"]], dict[str, "np.ndarr
 
 
 class Experiment(Protocol):
-    """The module ``versus.experiments.<name>``."""
+    """The module ``versus.experiments.<name>``.
+
+    What :mod:`versus.core.defaults` defines, a module may leave out.
+    """
 
     Comparison: type[Any]
     ALIASES: Mapping[str, str]
     """Flag names of the seed documents -> dotted keys."""
+    HOOKS: Sequence[type[Any]]
+    """Hooks (:class:`versus.core.hooks.base.Hook`) that only this experiment can use."""
+    HOOK_GROUPS: Mapping[str, Sequence[str]]
+    """Group -> names of hooks, for ``--with-hooks``."""
+    LIVE_METRICS: Sequence[str]
+    """Metrics that the live display shows, the most telling first."""
 
     def stages(self) -> Mapping[str, Stage]:
         """The data stages, in order."""
@@ -151,4 +162,17 @@ def find(name: str) -> Experiment:
         raise ConfigError(
             f"experiment: there is no {name!r}; choose one of {', '.join(available())}"
         )
-    return cast(Experiment, importlib.import_module(f"versus.experiments.{name}"))
+    module = importlib.import_module(f"versus.experiments.{name}")
+    return cast(Experiment, _WithDefaults(module))
+
+
+class _WithDefaults:
+    """An experiment's module, with the defaults for what it leaves out."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+        self.__doc__ = module.__doc__
+
+    def __getattr__(self, name: str) -> Any:
+        here = self._module if hasattr(self._module, name) else defaults
+        return getattr(here, name)

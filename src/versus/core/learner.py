@@ -8,6 +8,7 @@ from torch.nn import Module
 from torch.optim import Optimizer
 
 from versus.core.runs import RunKey
+from versus.core.weights import Weights
 
 Metrics = Mapping[str, Tensor | float]
 """Metric name (``group/name``) -> a scalar, or one entry per run of the stack. Detached.
@@ -34,12 +35,23 @@ class Learner(Protocol):
         """One boolean per run; a diverged or finished run is masked, the others go on."""
 
     @property
+    def diverged(self) -> Tensor:
+        """One boolean per run: its loss or weights are no longer finite, or far off."""
+
+    @property
     def total_epochs(self) -> int:
         """Epochs to train; an epoch is one pass of ``batches``."""
 
     @property
     def total_steps(self) -> int | None:
         """Steps of the whole training for progress displays, ``None`` if unknown."""
+
+    @property
+    def evaluate_every(self) -> int:
+        """Epochs between evaluations; there is one at each snapshot and at the end as well."""
+
+    def weights(self) -> Weights | None:
+        """What training changes, for hooks; ``None`` where nothing is trained by gradient."""
 
     def modules(self) -> Mapping[str, Module]:
         """Modules by name, for hooks."""
@@ -55,6 +67,9 @@ class Learner(Protocol):
 
     def evaluate(self) -> Metrics:
         """Measure the present state; changes nothing."""
+
+    def evaluated(self, epoch: int, metrics: Metrics) -> None:
+        """Take note of an evaluation after ``epoch`` epochs: best weights, runs that may stop."""
 
     def costs(self) -> Metrics:
         """What the runs cost so far (``seconds``, ``tokens_per_s``, ...); not reproducible."""

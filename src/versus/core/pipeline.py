@@ -24,7 +24,7 @@ from versus.core.runs import BaseComparison, RunConfig
 from versus.core.sinks import CallbackSink, ConsoleSink, CsvSink, Sink, per_run
 from versus.core.stages import Places, code_digest, locked, verify
 from versus.core.tables import read_table, write_table
-from versus.core.trainer import Trainer
+from versus.core.trainer import Rhythm, Trainer
 from versus.core.verdict import overview
 from versus.core.verdict import write as write_verdict
 
@@ -224,8 +224,7 @@ def train_stack(
             folder,
             hooks=[bar],
             sinks=sinks,
-            checkpoint_every=settings.checkpoint.every,
-            log_every=settings.log.every,
+            rhythm=Rhythm.of(settings),
         )
         metrics = trainer.run()
     cost = _table(learner, trainer.costs())

@@ -67,17 +67,44 @@ class Compare(Section):
 class Checkpoint(Section):
     """When the training state is saved."""
 
-    every: int = Field(50, ge=1)
-    """Steps between checkpoints; the newest two are kept."""
+    every: int = Field(50, ge=0)
+    """Steps between checkpoints; the newest two are kept. 0 = none for the steps' sake."""
+    epochs: int = Field(0, ge=0)
+    """Epochs between checkpoints; 0 = none for the epochs' sake. There is always one at the end."""
 
 
 class Log(Section):
     """What is recorded while training."""
 
-    every: int = Field(1, ge=1)
-    """Steps between records of the training metrics."""
+    every: int = Field(1, ge=0)
+    """Steps between records of the training metrics; 0 = evaluations only."""
     sinks: tuple[Literal["console", "csv", "mlflow"], ...] = ("console", "mlflow")
     """Where records go besides the JSON lines that are always written."""
+    hook_csv: bool = False
+    """One CSV file per run with what the hooks measured."""
+    hook_jsonl: bool = False
+    """One JSON Lines file per run with what the hooks measured."""
+    wandb: str = ""
+    """Project of Weights & Biases that the series are sent to as well (extra ``wandb``)."""
+    tensorboard: str = ""
+    """Folder for TensorBoard's event files (extra ``tensorboard``)."""
+
+
+class HookChoice(Section):
+    """Which hooks look at the training, and how."""
+
+    group: str = "none"
+    """A group that the experiment declares: none, minimal, observers, interventions, full."""
+    names: tuple[str, ...] = ()
+    """Further hooks by name; a path to a Python file adds the hooks that it defines."""
+    settings: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Hook -> setting -> value."""
+    snapshot_every: int = Field(10, ge=1)
+    """Epochs between snapshots, at which the slower hooks look."""
+    reference: str = ""
+    """Weights of a solution (model folder or safetensors file), for hooks that need one."""
+    trajectory: bool = False
+    """Keep the weights after every epoch."""
 
 
 class BaseComparison(Section):
@@ -107,6 +134,7 @@ class BaseComparison(Section):
     compare: Compare = Compare()
     checkpoint: Checkpoint = Checkpoint()
     log: Log = Log()
+    hooks: HookChoice = HookChoice()
     search: Search = Search()
 
     @field_validator("tuning_seeds", mode="before")

@@ -1,8 +1,9 @@
 """Where training metrics go. The JSON lines are the truth; every other sink is a projection.
 
-Each record is one line ``{"time": ms, "step": n, "variant": v, "seed": s, "metrics": {...}}``.
-An infinite value (the run has diverged) is written as ``null``. Times do not count when two
-series are compared.
+Each record is one line
+``{"time": ms, "step": n, "epoch": e, "variant": v, "seed": s, "metrics": {...}}``, with the epochs
+that were over by then. An infinite value (the run has diverged) is written as ``null``. Times do
+not count when two series are compared.
 """
 
 import csv
@@ -80,13 +81,15 @@ class JsonLines:
             )
         self._file.truncate(size)
 
-    def write(self, step: int, runs: Sequence[RunKey], metrics: Metrics) -> None:
-        """Append one record per run."""
+    def write(self, step: int, epoch: int, runs: Sequence[RunKey], metrics: Metrics) -> None:
+        """Append one record per run that has a value."""
         now = time.time_ns() // 1_000_000
         for run, values in zip(runs, per_run(metrics, runs), strict=True):
             finite = {k: None if math.isinf(v) else v for k, v in values.items()}
-            record = {"time": now, "step": step, "variant": run.variant, "seed": run.seed}
-            self._file.write(json.dumps({**record, "metrics": finite}) + "\n")
+            position = {"time": now, "step": step, "epoch": epoch}
+            record = {**position, "variant": run.variant, "seed": run.seed, "metrics": finite}
+            if finite:
+                self._file.write(json.dumps(record) + "\n")
 
     def commit(self) -> int:
         """Force everything to disk; return the size in bytes."""

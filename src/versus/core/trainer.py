@@ -4,7 +4,7 @@ What a step *is* belongs to the :class:`~versus.core.learner.Learner`. After ``k
 moment, the same call gives bitwise the state and the (key, step, value) series of a run that was
 never disturbed, whatever the caller's global random state: a fresh training seeds it from the
 stack's runs, and a checkpoint holds the learner, hooks, counters, that state and the
-size of the metric series, which is cut back to it.
+size of the metric series, which is cut back to it. Ctrl+C and SIGTERM save one after the step.
 """
 
 import itertools
@@ -15,11 +15,13 @@ from typing import Any
 
 from torch import Tensor
 
-from versus.core import checkpoint, seeding
+from versus.core import checkpoint, interruption, seeding
 from versus.core.errors import CheckpointError, TrainingError
-from versus.core.hooks import Context, Hook, HookSet
+from versus.core.hooks.base import Context, Hook
+from versus.core.hooks.hookset import HookSet
 from versus.core.learner import Learner, Metrics
 from versus.core.paths import shown, write_json
+from versus.core.runs import BaseComparison
 from versus.core.sinks import JsonLines, Sink, all_covered
 
 
@@ -40,6 +42,33 @@ class Position:
     finished: bool = False
 
 
+@dataclass(frozen=True)
+class Rhythm:
+    """How often what happens.
+
+    Attributes:
+        checkpoint_steps: steps between checkpoints; 0 = none inside an epoch.
+        checkpoint_epochs: epochs between checkpoints; 0 = none for the epochs' sake.
+        log_steps: steps between records of the training metrics; 0 = none.
+        snapshot_epochs: epochs between snapshots.
+    """
+
+    checkpoint_steps: int = 50
+    checkpoint_epochs: int = 0
+    log_steps: int = 1
+    snapshot_epochs: int = 10
+
+    @classmethod
+    def of(cls, settings: BaseComparison) -> "Rhythm":
+        """What a comparison's settings ask for."""
+        return cls(
+            settings.checkpoint.every,
+            settings.checkpoint.epochs,
+            settings.log.every,
+            settings.hooks.snapshot_every,
+        )
+
+
 class Trainer:
     """Trains one stack in one folder, resuming what is there.
 
@@ -48,8 +77,8 @@ class Trainer:
         folder: working state of this stack: ``metrics.jsonl``, ``checkpoints/``.
         hooks: observers and interventions.
         sinks: projections of the metric series.
-        checkpoint_every: steps between checkpoints.
-        log_every: steps between records of the training metrics.
+        rhythm: how often what happens.
+        reference: weights of a solution, (S, P), for hooks that use it.
     """
 
     def __init__(
@@ -59,15 +88,14 @@ class Trainer:
         *,
         hooks: Sequence[Hook] = (),
         sinks: Sequence[Sink] = (),
-        checkpoint_every: int = 50,
-        log_every: int = 1,
+        rhythm: Rhythm = Rhythm(),
+        reference: Tensor | None = None,
     ) -> None:
         self.learner = learner
         self.folder = folder
-        self.hooks = HookSet(hooks)
+        self.hooks = HookSet(hooks, learner, reference)
         self.sinks = sinks
-        self.checkpoint_every = checkpoint_every
-        self.log_every = log_every
+        self.rhythm = rhythm
         self.position = Position()
         self._past_costs: dict[str, Any] = {}
         self._context = Context(learner)
@@ -78,10 +106,11 @@ class Trainer:
         Raises:
             TrainingError: if every run of the stack has diverged before the end.
             CheckpointError: if the state cannot be saved, or belongs to other runs.
+            KeyboardInterrupt: after saving, if Ctrl+C or SIGTERM asked to stop.
         """
         self._lines = JsonLines(self.folder / "metrics.jsonl")
         try:
-            with seeding.preserved():
+            with seeding.preserved(), interruption.deferred() as self._request:
                 self._resume()
                 if not self.position.finished:
                     self._train()
@@ -95,16 +124,20 @@ class Trainer:
             self._lines.close()
 
     def costs(self) -> dict[str, Tensor | float]:
-        """What the stack cost over all attempts."""
+        """What the stack cost over all attempts, hooks included."""
         total = dict(self._past_costs)
-        for name, value in self.learner.costs().items():
+        hooks = {f"hooks/{name}": seconds for name, seconds in self.hooks.seconds.items()}
+        for name, value in {**self.learner.costs(), **hooks}.items():
             total[name] = total.get(name, 0) + value
         return total
 
     def _train(self) -> None:
         self._fire("on_train_start")
+        if self.position.step == 0 and self.learner.total_epochs > 1:
+            self._record(0, self._evaluate(0))
         for epoch in range(self.position.epoch, self.learner.total_epochs):
-            self.position.epoch = epoch
+            if not self._goes_on():
+                break
             if self.position.in_epoch == 0:
                 self._fire("on_epoch_start")
             for batch in self._remaining_batches(epoch):
@@ -114,46 +147,77 @@ class Trainer:
         self.position.finished = True
         self._save()
 
-    def _remaining_batches(self, epoch: int) -> Iterator[Any]:
-        return itertools.islice(self.learner.batches(epoch), self.position.in_epoch, None)
+    def _goes_on(self) -> bool:
+        """Whether a run is still in training.
 
-    def _step(self, batch: Any) -> None:
-        self._fire("on_step_start")
-        metrics = self.learner.train_step(batch)
-        self.position.step += 1
-        self.position.in_epoch += 1
-        self._fire("on_step_end", metrics)
-        if self.position.step % self.log_every == 0:
-            self._record({**metrics, **self._context.logged})
-        if not bool(self.learner.active.any()):
+        Raises:
+            TrainingError: if all have diverged.
+        """
+        if bool(self.learner.active.any()):
+            return True
+        if bool(self.learner.diverged.all()):
             raise TrainingError(
                 f"all {len(self.learner.runs)} runs of the stack have diverged by step "
                 f"{self.position.step}; choose a smaller step size"
             )
-        if self.position.step % self.checkpoint_every == 0:
+        return False
+
+    def _remaining_batches(self, epoch: int) -> Iterator[Any]:
+        return itertools.islice(self.learner.batches(epoch), self.position.in_epoch, None)
+
+    def _step(self, batch: Any) -> None:
+        self._context.batch = batch
+        self._fire("on_step_start")
+        metrics = self.learner.train_step(batch)
+        self.position.step += 1
+        self.position.in_epoch += 1
+        logged = self._fire("on_step_end", metrics)
+        self._context.batch = None
+        if _falls_on(self.position.step, self.rhythm.log_steps):
+            logged = {**metrics, **logged}
+        if logged:
+            self._record(self.position.epoch, logged)
+        self._goes_on()
+        if self._request.made:
+            self._save()
+            raise KeyboardInterrupt
+        if _falls_on(self.position.step, self.rhythm.checkpoint_steps):
             self._save()
 
     def _end_epoch(self) -> None:
-        self._fire("on_epoch_end")
-        metrics = self.learner.evaluate()
-        self._fire("on_evaluate_end", metrics)
-        if self.learner.total_epochs > 1:  # one point is no series: it is the final value
-            self._record({**metrics, **self._context.logged})
+        ended = self.position.epoch + 1
+        snapshot = ended % self.rhythm.snapshot_epochs == 0
+        last = ended == self.learner.total_epochs
+        due = snapshot or last or ended % self.learner.evaluate_every == 0
+        metrics = self._evaluate(ended) if due else {}
+        logged = {**metrics, **self._fire("on_epoch_end", metrics)}
+        if snapshot:
+            logged |= self._fire("on_snapshot", metrics)
+        if logged and self.learner.total_epochs > 1:  # one point is no series: it is final
+            self._record(ended, logged)
         self.position.epoch += 1
         self.position.in_epoch = 0
+        if _falls_on(ended, self.rhythm.checkpoint_epochs):
+            self._save()
 
-    def _fire(self, point: str, metrics: Metrics | None = None) -> None:
+    def _evaluate(self, epochs: int) -> dict[str, Any]:
+        """Measure, tell learner and hooks; return the metrics and what the hooks logged."""
+        metrics = self.learner.evaluate()
+        self.learner.evaluated(epochs, metrics)
+        return {**metrics, **self._fire("on_evaluate_end", metrics)}
+
+    def _fire(self, point: str, metrics: Metrics | None = None) -> dict[str, Any]:
         context = self._context
         context.epoch, context.step = self.position.epoch, self.position.step
         context.metrics = metrics or {}
         context.logged = {}
         self.hooks.fire(point, context)
+        return context.logged
 
-    def _record(self, metrics: Metrics) -> None:
-        self._lines.write(self.position.step, self.learner.runs, metrics)
+    def _record(self, epochs: int, metrics: Metrics) -> None:
+        self._lines.write(self.position.step, epochs, self.learner.runs, metrics)
 
     def _save(self) -> None:
-        self._fire("on_snapshot")
         size = self._lines.commit()
         state = {
             "runs": [list(run) for run in self.learner.runs],
@@ -187,3 +251,7 @@ class Trainer:
         self.hooks.load_state_dict(state["hooks"])
         seeding.restore_global_state(state["random"])
         self._past_costs = state["costs"]
+
+
+def _falls_on(count: int, interval: int) -> bool:
+    return interval > 0 and count % interval == 0

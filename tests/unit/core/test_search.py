@@ -280,7 +280,7 @@ class Once:
 
 
 def test_the_running_mean_is_reported_at_most_twenty_times() -> None:
-    from versus.core.hooks import Context
+    from versus.core.hooks.base import Context
 
     told = Told()
     reporter = Reporter(told, ("loss",), "minimize")  # type: ignore[arg-type]
@@ -294,7 +294,7 @@ def test_the_running_mean_is_reported_at_most_twenty_times() -> None:
 
 
 def test_a_trial_behind_the_others_stops() -> None:
-    from versus.core.hooks import Context
+    from versus.core.hooks.base import Context
 
     reporter = Reporter(Told(stop=2), ("loss",), "minimize")  # type: ignore[arg-type]
     contexts = [Context(Once(), step=step, metrics={"loss": 1.0}) for step in range(1, 5)]  # type: ignore[arg-type]

@@ -27,7 +27,7 @@ class Clock:
 def written(path: Path, steps: int) -> sinks.JsonLines:
     lines = sinks.JsonLines(path)
     for step in range(1, steps + 1):
-        lines.write(step, RUNS, {"loss": torch.tensor([step, 2.0, 3.0])})
+        lines.write(step, 0, RUNS, {"loss": torch.tensor([step, 2.0, 3.0])})
     return lines
 
 
@@ -56,7 +56,7 @@ def test_a_vector_of_another_length_is_refused() -> None:
 
 def test_lines_are_json_as_others_read_it(tmp_path: Path) -> None:
     lines = sinks.JsonLines(tmp_path / "below" / "metrics.jsonl")
-    lines.write(7, RUNS[1:], {"loss": torch.tensor([math.inf, 0.1], dtype=torch.float64)})
+    lines.write(7, 0, RUNS[1:], {"loss": torch.tensor([math.inf, 0.1], dtype=torch.float64)})
     size = lines.commit()
     text = lines.path.read_text(encoding="utf-8")
     assert size == len(text.encode())
@@ -76,12 +76,12 @@ def test_a_resume_cuts_back_to_the_checkpoint_and_goes_on(tmp_path: Path) -> Non
     whole = written(tmp_path / "whole.jsonl", 3)
     lines = written(path, 1)
     covered = lines.commit()
-    lines.write(2, RUNS, {"loss": torch.tensor([9.0, 9.0, 9.0])})  # no checkpoint will cover it
+    lines.write(2, 0, RUNS, {"loss": torch.tensor([9.0, 9.0, 9.0])})  # no checkpoint will cover it
     lines.close()
     resumed = sinks.JsonLines(path)
     resumed.truncate(covered)
     for step in (2, 3):
-        resumed.write(step, RUNS, {"loss": torch.tensor([step, 2.0, 3.0])})
+        resumed.write(step, 0, RUNS, {"loss": torch.tensor([step, 2.0, 3.0])})
     for file in (resumed, whole):
         file.commit()
         file.close()
@@ -108,7 +108,7 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
 
 def test_the_csv_table_equals_the_series(tmp_path: Path) -> None:
     lines = written(tmp_path / "metrics.jsonl", 2)
-    lines.write(3, RUNS, {"loss": torch.tensor([math.inf, 1 / 3, 0.1], dtype=torch.float64)})
+    lines.write(3, 0, RUNS, {"loss": torch.tensor([math.inf, 1 / 3, 0.1], dtype=torch.float64)})
     lines.close()
     sink = sinks.CsvSink(lines.path)
     sink.covered()

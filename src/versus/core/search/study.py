@@ -17,13 +17,13 @@ from versus.core import pipeline
 from versus.core.display import Display
 from versus.core.errors import ConfigError, TrainingError
 from versus.core.experiment import Experiment
-from versus.core.hooks import Context, Hook
+from versus.core.hooks.base import Context, Hook
 from versus.core.paths import discard, read_json, write_json
 from versus.core.runs import BaseComparison, RunConfig, RunKey
 from versus.core.search.space import Values, settings_of, tree_of
 from versus.core.sinks import per_run
 from versus.core.stages import code_digest
-from versus.core.trainer import Trainer
+from versus.core.trainer import Rhythm, Trainer
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -171,8 +171,7 @@ class Study:
                     learner,
                     folder / f"stack-{number:04d}",
                     hooks=[bar, reporter],
-                    checkpoint_every=config.checkpoint.every,
-                    log_every=config.log.every,
+                    rhythm=Rhythm.of(config),
                 )
                 rows += per_run(trainer.run(), learner.runs)
         return {name: mean_of(name, rows) for name in self.metrics}
@@ -218,7 +217,7 @@ class Reporter(Hook):
     """
 
     def __init__(self, trial: "Trial", metrics: Sequence[str], direction: str) -> None:
-        self.trial, self.metrics, self.direction = trial, metrics, direction
+        self.trial, self.objective, self.direction = trial, metrics, direction
         self.values: list[float] = []
         self.told: list[float | None] = []
         self._reported = 0
@@ -236,7 +235,7 @@ class Reporter(Hook):
     def on_evaluate_end(self, context: Context) -> None:
         """Report the objective after an epoch of several."""
         if context.learner.total_epochs > 1:
-            self._tell(_mean(context.metrics[name] for name in self.metrics))
+            self._tell(_mean(context.metrics[name] for name in self.objective))
 
     def _tell(self, value: float) -> None:
         self.replay([*self.told, value if math.isfinite(value) else None])

@@ -50,6 +50,7 @@ class MemoryLearner:
     """
 
     total_epochs = 1
+    evaluate_every = 1
 
     def __init__(
         self,
@@ -80,6 +81,14 @@ class MemoryLearner:
     def active(self) -> Tensor:
         """A run is lost when it has diverged on every stream."""
         return self.lost < len(self.tasks)
+
+    @property
+    def diverged(self) -> Tensor:
+        """The runs that are not active."""
+        return ~self.active
+
+    def weights(self) -> None:
+        """None: nothing is trained by gradient."""
 
     def modules(self) -> Mapping[str, Module]:
         """None: a memory is a state, not a module."""
@@ -120,6 +129,9 @@ class MemoryLearner:
     def evaluate(self) -> Metrics:
         """Metrics of every task that has ended."""
         return dict(self.final)
+
+    def evaluated(self, epoch: int, metrics: Metrics) -> None:
+        """There is one evaluation, at the end."""
 
     def costs(self) -> Metrics:
         """Seconds and tokens of every run since this process began, in all and per task."""

@@ -10,7 +10,7 @@ from versus.core.display import Display
 from versus.core.runs import RunConfig, RunKey
 from versus.core.sinks import per_run
 from versus.core.tables import write_table
-from versus.core.trainer import Trainer
+from versus.core.trainer import Rhythm, Trainer
 from versus.experiments.memory.config import Comparison
 from versus.experiments.memory.learner import MemoryLearner
 
@@ -53,7 +53,8 @@ def _scores(
     learner = MemoryLearner(runs, data, scores_only=True)
     with display.progress(f"tuning {len(learner.variants)} candidates", learner.total_steps) as bar:
         every = comparison.checkpoint.every
-        metrics = Trainer(learner, work, hooks=[bar], checkpoint_every=every, log_every=every).run()
+        rhythm = Rhythm(checkpoint_steps=every, log_steps=every)
+        metrics = Trainer(learner, work, hooks=[bar], rhythm=rhythm).run()
     table = pd.DataFrame(per_run(metrics, learner.runs))
     table["variant"] = [run.variant for run in learner.runs]
     return table.groupby("variant", sort=False).mean()

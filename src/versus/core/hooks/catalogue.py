@@ -1,0 +1,165 @@
+"""Which hooks there are, and those that a comparison asks for."""
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from versus.core import config as configs
+from versus.core.errors import ConfigError
+from versus.core.experiment import Experiment
+from versus.core.hooks import library
+from versus.core.hooks.base import Hook
+from versus.core.learner import Learner
+from versus.core.paths import project_root, shown
+from versus.core.runs import HookChoice
+
+Catalogue = dict[str, type[Hook]]
+
+
+def catalogue(experiment: Experiment, files: Iterable[Path] = ()) -> Catalogue:
+    """Name -> hook: the library's, the experiment's, those of ``hooks/*.py``, those of ``files``.
+
+    Raises:
+        ConfigError: if a file cannot be imported, or two hooks share a name.
+    """
+    own = sorted((project_root() / "hooks").glob("*.py"))
+    modules = [*_library(), *map(_imported, [*own, *files])]
+    found: Catalogue = {}
+    for hook in (*(h for m in modules for h in hooks_of(m)), *experiment.HOOKS):
+        if found.setdefault(hook.name, hook) is not hook:
+            raise ConfigError(
+                f"hook {hook.name}: defined in {inspect.getfile(found[hook.name])} and in "
+                f"{inspect.getfile(hook)}; rename one"
+            )
+    return found
+
+
+def _library() -> Iterator[ModuleType]:
+    for module in pkgutil.iter_modules(library.__path__):
+        yield importlib.import_module(f"{library.__name__}.{module.name}")
+
+
+def hooks_of(module: ModuleType) -> list[type[Hook]]:
+    """The named hooks that a module defines, in the order of their definition."""
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Hook)
+        and value.name
+        and value.__module__ == module.__name__
+    ]
+
+
+def _imported(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"versus_user_hooks_{path.stem}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ConfigError(f"hooks: no Python file {shown(path)}; name a hook or a .py file")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever the user's code does wrong
+        raise ConfigError(f"{shown(path)}: cannot be imported: {error!r}; mend the file") from error
+    return module
+
+
+def choose(experiment: Experiment, choice: HookChoice, learner: Learner) -> list[Hook]:
+    """The hooks that a comparison asks for, with their settings.
+
+    Raises:
+        ConfigError: for an unknown group, hook or setting, naming the nearest, and for a hook
+            that this learner, or a missing reference, cannot serve.
+    """
+    there, wanted = selection(experiment, choice)
+    hooks = []
+    for name in wanted:
+        _check_needs(there[name], choice, learner)
+        settings = configs.load(
+            there[name].Settings, [(f"hooks.settings.{name}", choice.settings.get(name, {}))]
+        )
+        hooks.append(there[name](settings))
+    return hooks
+
+
+def selection(experiment: Experiment, choice: HookChoice) -> tuple[Catalogue, list[str]]:
+    """All hooks there are, and the names of those asked for, each once, in the catalogue's order.
+
+    ``training_metrics`` comes with any other hook.
+
+    Raises:
+        ConfigError: for an unknown group, hook, or hook with settings.
+    """
+    files = [Path(name).absolute() for name in choice.names if name.endswith(".py")]
+    there = catalogue(experiment, files)
+    groups = experiment.HOOK_GROUPS
+    _known("hooks.group", choice.group, groups)
+    from_files = [h.name for f in files for h in hooks_of(_imported(f))]
+    wanted = {*groups[choice.group], *from_files}
+    for name in choice.names:
+        if name in groups:
+            wanted |= set(groups[name])
+        elif not name.endswith(".py"):
+            _known("hooks.names", name, there)
+            wanted.add(name)
+    for name in choice.settings:
+        _known("hooks.settings", name, there)
+    return there, [name for name in there if name in wanted]
+
+
+def _known(key: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise ConfigError(f"{key}: there is no {name!r}; {nearest(name, known)}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint: the names that are most like ``name``, or all of them."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}"
+
+
+def _check_needs(hook: type[Hook], choice: HookChoice, learner: Learner) -> None:
+    if "reference" in hook.uses and not choice.reference:
+        raise ConfigError(
+            f"hook {hook.name}: compares with a solution; name its weights with hooks.reference "
+            "(a folder under results/.../models, or a safetensors file)"
+        )
+    if hook.uses and learner.weights() is None:
+        raise ConfigError(f"hook {hook.name}: this experiment trains no weights by gradient")
+    for need in hook.needs:
+        if not isinstance(learner, need):
+            raise ConfigError(
+                f"hook {hook.name}: needs a learner that offers {need.__name__} "
+                f"({(need.__doc__ or '').partition('.')[0]}); this experiment's does not"
+            )
+
+
+def describe(hook: type[Hook]) -> str:
+    """A page of text about one hook: what it measures, when, with which settings, at which cost."""
+    lines = [f"{hook.name}: {inspect.cleandoc(hook.__doc__ or '')}", ""]
+    lines += [f"called at: {', '.join(points_of(hook))}", f"scheduled by: {hook.unit}"]
+    lines += [f"cost: {hook.cost}"] if hook.cost else []
+    lines += ["changes the training" if hook.intervenes else "observes only", "", "metrics:"]
+    lines += [f"  {hook.name}/{metric}: {text}" for metric, text in hook.metrics.items()]
+    lines += ["", f"settings (--hook-config {hook.name}.<setting>=<value>):"]
+    for key, _, default, about in configs.describe(hook.Settings):
+        lines.append(f"  {key} (default {default!r}): {' '.join(about.split())}")
+    return "\n".join(lines)
+
+
+def points_of(hook: type[Hook]) -> Sequence[str]:
+    """The points at which a hook is called, as ``on_epoch_end (POST_EPOCH)``."""
+    from versus.core.hooks.base import POINTS, SEED_POINTS
+
+    named = {SEED_POINTS.get(point, point) for point in hook.points}
+    theirs: Mapping[str, str] = {ours: seed for seed, ours in SEED_POINTS.items()}
+    return [
+        f"{point} ({theirs[point]})" if point in theirs else point
+        for point in POINTS
+        if point in named or getattr(hook, point) is not getattr(Hook, point)
+    ]

@@ -1,0 +1,1 @@
+"""Hooks that any experiment can use; a module per kind."""
