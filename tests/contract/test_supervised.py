@@ -137,7 +137,11 @@ class Recorder(Hook):
         assert "val/distance" in context.metrics
 
     def on_epoch_end(self, context: Context) -> None:
+        assert "val/distance" in context.metrics
         self.calls.append("epoch_end")
+
+    def on_snapshot(self, context: Context) -> None:
+        self.calls.append("snapshot")
 
     def on_train_end(self, context: Context) -> None:
         self.calls.append("train_end")
@@ -145,9 +149,11 @@ class Recorder(Hook):
 
 def test_hooks_fire_in_order_and_see_gradients(tmp_path: Path) -> None:
     recorder = Recorder()
-    Trainer(LinearLearner(RUNS[:2], epochs=2), tmp_path, hooks=[recorder]).run()
-    epoch = ["epoch_start", *["step_end"] * 6, "epoch_end", "evaluate_end"]
-    assert recorder.calls == ["train_start", *epoch, *epoch, "train_end"]
+    learner = LinearLearner(RUNS[:2], epochs=2)
+    Trainer(learner, tmp_path, hooks=[recorder], rhythm=Rhythm(snapshot_epochs=2)).run()
+    epoch = ["epoch_start", *["step_end"] * 6, "evaluate_end", "epoch_end"]
+    calls = ["train_start", "evaluate_end", *epoch, *epoch, "snapshot", "train_end"]
+    assert recorder.calls == calls
     keys = {key for _, _, key, _, _ in sinks.series(tmp_path / "metrics.jsonl")}
     assert keys == {"train/loss", "hook/gradient_norm", "val/distance"}
 

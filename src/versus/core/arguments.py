@@ -1,24 +1,42 @@
 """Words of a command line -> options, a comparison, or a help text."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from versus.core import config as configs
+from versus.core.display import Mode
 from versus.core.errors import ConfigError
-from versus.core.experiment import Experiment, available, find
+from versus.core.experiment import Experiment, available, find, resolve
 from versus.core.paths import project_root, shown
 from versus.core.runs import BaseComparison
 
-NOT_PARAMS = ("profile", "data_digest")
+HOOK_CONFIG = "hook-config"
+NOT_PARAMS = ("profile", "data_digest", "strategy", "environment")
 """Keys of a ``config.json`` that are there for the reader."""
+
+
+COMMON_ALIASES: Mapping[str, str] = {
+    "with-hooks": "hooks.group",
+    "hooks": "hooks.names",
+    "hook-csv": "log.hook_csv",
+    "hook-jsonl": "log.hook_jsonl",
+    "hook-wandb": "log.wandb",
+    "tensorboard": "log.tensorboard",
+    "save-checkpoints": "checkpoint.epochs",
+    "record-trajectory": "hooks.trajectory",
+}
+"""Flags that every experiment has -> dotted keys."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a verb; ``switch`` takes true, false or nothing, ``many`` several values."""
+    """One option of a verb; ``switch`` takes true, false or nothing, ``many`` several values.
+
+    ``also`` is a second name.
+    """
 
     flag: str
     about: str
@@ -26,6 +44,7 @@ class Option:
     switch: bool = False
     many: bool = False
     default: Any = None
+    also: str = ""
 
 
 CONFIG = Option(
@@ -35,6 +54,11 @@ PROFILE = Option("profile", "overlay params/PROFILE/X.yaml: smoke, default, full
 OVERLAY = Option("overlay", "a params file laid over the others, such as a study's best.yaml", Path)
 UNTRACKED = Option("no-tracking", "do not log to MLflow now; versus sync can later", switch=True)
 QUIET = Option("quiet", "results only: no progress, no notes", switch=True, default=False)
+DISPLAYS = (
+    Option("live", "training fills the terminal, variants side by side", switch=True),
+    Option("silent", "progress only, no text", switch=True),
+    Option("no-console-output", "nothing but errors", switch=True),
+)
 
 
 def positive(text: str) -> int:
@@ -51,13 +75,19 @@ class HelpRequested(Exception):
 def experiment_first(verb: str, words: Sequence[str]) -> tuple[str, list[str]]:
     """Split off the experiment's name, which comes first ("" if only help is asked).
 
+    A ``--config`` file may stand for it: the name is inside.
+
     Raises:
         ConfigError: if it is missing.
     """
     if words and not words[0].startswith("-"):
-        return words[0], list(words[1:])
+        return resolve(words[0]), list(words[1:])
     if {"-h", "--help"} & set(words):
         return "", list(words)
+    if "--config" in words[:-1]:
+        path = Path(words[words.index("--config") + 1])
+        if isinstance(name := configs.read_yaml(path).get("experiment"), str):
+            return resolve(name), list(words)
     raise ConfigError(f"versus {verb}: name an experiment first: {', '.join(available())}")
 
 
@@ -86,13 +116,14 @@ def parse(
 
 
 def _add(parser: argparse.ArgumentParser, option: Option) -> None:
-    flag, common = f"--{option.flag}", {"help": option.about, "default": option.default}
+    flags = [f"--{name}" for name in (option.flag, option.also) if name]
+    common = {"help": option.about, "default": option.default}
     if option.switch:
-        parser.add_argument(flag, nargs="?", const=True, type=_switch, metavar="BOOL", **common)
+        parser.add_argument(*flags, nargs="?", const=True, type=_switch, metavar="BOOL", **common)
     elif option.many:
-        parser.add_argument(flag, nargs="+", action="extend", type=option.kind, **common)
+        parser.add_argument(*flags, nargs="+", action="extend", type=option.kind, **common)
     else:
-        parser.add_argument(flag, type=option.kind, **common)
+        parser.add_argument(*flags, type=option.kind, **common)
 
 
 def _switch(text: str) -> bool:
@@ -100,6 +131,24 @@ def _switch(text: str) -> bool:
     if text.lower() not in ("true", "false", "1", "0", "yes", "no", "on", "off"):
         raise argparse.ArgumentTypeError(f"expected true or false, received {text!r}")
     return text.lower() in ("true", "1", "yes", "on")
+
+
+def display_mode(options: argparse.Namespace) -> Mode:
+    """The display that the options ask for.
+
+    Raises:
+        ConfigError: if they ask for more than one.
+    """
+    asked: dict[str, Mode] = {
+        "--live": "live",
+        "--quiet": "quiet",
+        "--silent": "silent",
+        "--no-console-output": "none",
+    }
+    given = [flag for flag in asked if getattr(options, flag[2:].replace("-", "_"))]
+    if len(given) > 1:
+        raise ConfigError(f"{' and '.join(given)}: exclude each other; choose one display")
+    return asked[given[0]] if given else "normal"
 
 
 def no_more(verb: str, rest: Sequence[str]) -> None:
@@ -127,22 +176,43 @@ def load(
     experiment = find(name)
     path = config or project_root() / "params" / f"{name}.yaml"
     base = {k: v for k, v in configs.read_yaml(path).items() if k not in NOT_PARAMS}
-    if base.get("experiment", name) != name:
+    if resolve(base.get("experiment", name)) != name:
         raise ConfigError(
             f"experiment ({shown(path)}): the file is of {base['experiment']!r}, the command of "
             f"{name!r}"
         )
+    base["experiment"] = name
     layers: list[tuple[str, dict[str, Any]]] = [(shown(path), base)]
     if profile:
         layers.append(_overlay(path, profile))
     if overlay is not None:
         layers.append((shown(overlay), configs.read_yaml(overlay)))
-    for key, value in configs.parse_overrides(rest, experiment.Comparison, experiment.ALIASES):
-        layers.append((configs.COMMAND_LINE, configs.nested(key, value)))
+    aliases = {**COMMON_ALIASES, **experiment.ALIASES}
+    for key, value in configs.parse_overrides(rest, experiment.Comparison, aliases):
+        trees = _hook_settings(value) if key == HOOK_CONFIG else [configs.nested(key, value)]
+        layers += [(configs.COMMAND_LINE, tree) for tree in trees]
     comparison: BaseComparison = configs.load(experiment.Comparison, layers)
     comparison.expand()  # a variant's mistake is found before any work
     comparison.baselines()
     return experiment, comparison
+
+
+def _hook_settings(value: Any) -> Iterator[dict[str, Any]]:
+    """``["norms.every=5"]`` as trees of ``hooks.settings``.
+
+    Raises:
+        ConfigError: for a word that has not this form.
+    """
+    words = value if isinstance(value, list) else str(value).split()
+    for word in words:
+        key, equals, text = str(word).partition("=")
+        hook, dot, setting = key.partition(".")
+        if not (equals and dot and setting):
+            raise ConfigError(
+                f"--{HOOK_CONFIG}: expected HOOK.SETTING=VALUE, such as norms.every=5; received "
+                f"{word!r}"
+            )
+        yield {"hooks": {"settings": {hook: {setting: configs.scalar(text, f"--{HOOK_CONFIG}")}}}}
 
 
 def _overlay(path: Path, profile: str) -> tuple[str, dict[str, Any]]:
@@ -157,7 +227,7 @@ def _overlay(path: Path, profile: str) -> tuple[str, dict[str, Any]]:
 def _describe_keys(name: str) -> str:
     experiment = find(name)
     aliases: dict[str, list[str]] = {}
-    for alias, key in experiment.ALIASES.items():
+    for alias, key in {**COMMON_ALIASES, **experiment.ALIASES}.items():
         aliases.setdefault(key, []).append(f"--{alias}")
     lines = ["", (experiment.__doc__ or "").strip(), ""]
     lines.append("keys of the params file, each also an option (--key value):")

@@ -8,7 +8,8 @@ A verdict (``verdict.json``) is a plain dictionary::
     seeds         the seeds that every variant was run with
     variants      {name: summary}, where there is one primary metric;
                   {name: {metric: summary}}, exactly where ``metric`` is a list
-                  summary = {estimator, value, ci, n, diverged}
+                  summary = {estimator, value, ci, n, diverged}; that of a time until an event
+                  also has {censored, budget}
     comparisons   [{variant, baseline, metric, primary, difference, ci, pairs, p_value, p_adjusted,
                   effect_size, win_rate, win_rate_ci, cost_ratio, outcome, sentence}]
     findings      sentences of the experiment's own
@@ -22,12 +23,18 @@ win rate of a descriptive metric.
 A metric value that is not finite means that the run diverged. It is counted and takes the worst
 rank in the test, and it never enters a mean: ``n`` and ``pairs`` count what is averaged.
 
+A metric may be a time until an event that the budget can end before (``censored_at``). Infinity
+then says that the event did not come. Its summary is the median, as survival analysis has it, which
+is null where it lies beyond the budget, as may be the upper end of its interval. Differences and
+tests are of times restricted to the budget, so that a run without the event counts as the budget.
+
 Tests are adjusted over all comparisons of primary metrics. :mod:`versus.core.paired` computes the
 statistics and :mod:`versus.core.verdict` puts them into words.
 """
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -43,6 +50,8 @@ from versus.core.paired import (
     ranked,
     signed_rank_p,
     spread,
+    survival_interval,
+    survival_median,
     wilson,
 )
 from versus.core.verdict import caveats, sentence
@@ -57,6 +66,7 @@ class CompareSettings:
         direction: whether smaller or larger values of the primary metrics are better.
         baseline_of: variant -> its baseline; a variant mapped to itself is a baseline.
         descriptive: further metrics, reported with intervals and without tests.
+        censored_at: metric that is a time until an event -> time at which the budget ended.
         confidence: level of every interval; tests are held against ``1 - confidence``.
         n_bootstrap: resamples of the studentised bootstrap.
         minimum_seeds: below this many seeds the verdict carries a caveat.
@@ -66,6 +76,7 @@ class CompareSettings:
     direction: Literal["minimize", "maximize"]
     baseline_of: Mapping[str, str]
     descriptive: tuple[str, ...] = ()
+    censored_at: Mapping[str, float] = field(default_factory=dict)
     confidence: float = 0.95
     n_bootstrap: int = 10_000
     minimum_seeds: int = 8
@@ -122,7 +133,8 @@ def compare(
         for name in (*settings.metrics, *settings.descriptive)
     }
     seeds = sorted(metrics["seed"].unique().tolist())
-    comparisons = _comparisons(wide, cost, settings) if len(seeds) > 1 else []
+    restricted = {name: _restricted(table, name, settings) for name, table in wide.items()}
+    comparisons = _comparisons(restricted, cost, settings) if len(seeds) > 1 else []
     several = len(settings.metrics) > 1
     summaries = {
         variant: {m: _summary(wide[m][variant], settings, m, variant) for m in settings.metrics}
@@ -190,18 +202,43 @@ def _check_runs(metrics: pd.DataFrame, settings: CompareSettings) -> None:
             )
 
 
+def _restricted(table: pd.DataFrame, metric: str, settings: CompareSettings) -> pd.DataFrame:
+    """Times until an event, no longer than the budget; other metrics as they are."""
+    budget = settings.censored_at.get(metric)
+    return table if budget is None else table.clip(upper=budget)
+
+
 def _summary(
-    column: "pd.Series[float]", settings: CompareSettings, *names: str
+    column: "pd.Series[float]", settings: CompareSettings, metric: str, variant: str
 ) -> dict[str, object]:
     values = column.to_numpy(dtype=float)
+    if metric in settings.censored_at:
+        return _survival(values[~np.isnan(values)], settings, settings.censored_at[metric])
     finite = values[np.isfinite(values)]
     return {
         "estimator": "mean",
         "value": float(finite.mean()) if len(finite) else None,
-        "ci": settings.interval(finite, *names),
+        "ci": settings.interval(finite, metric, variant),
         "n": len(finite),
         "diverged": len(values) - len(finite),
     }
+
+
+def _survival(times: Values, settings: CompareSettings, budget: float) -> dict[str, object]:
+    interval = survival_interval(times, settings.confidence)
+    return {
+        "estimator": "survival_median",
+        "value": _number(survival_median(times)) if len(times) else None,
+        "ci": interval and [_number(bound) for bound in interval],
+        "n": len(times),
+        "diverged": 0,
+        "censored": int(np.isinf(times).sum()),
+        "budget": budget,
+    }
+
+
+def _number(time: float) -> float | None:
+    return time if math.isfinite(time) else None
 
 
 def _comparisons(

@@ -142,13 +142,18 @@ def _value(words: list[str], annotation: Any, flag: str) -> Any:
         return words[0]
     if len(words) == 1 and _takes_list(annotation) and not words[0].startswith("{"):
         words = words[0].strip("[]").replace(",", " ").split()
-    values = [_scalar(word, flag) for word in words]
+    values = [scalar(word, flag) for word in words]
     if len(values) > 1 or (_takes_list(annotation) and not _takes_scalar(annotation)):
         return values
     return values[0]
 
 
-def _scalar(word: str, flag: str) -> Any:
+def scalar(word: str, flag: str) -> Any:
+    """One word of the command line, read as YAML.
+
+    Raises:
+        ConfigError: if it cannot be read.
+    """
     try:
         return YAML(typ="safe").load(word)
     except YAMLError as error:

@@ -18,6 +18,11 @@ HOOK_GROUPS: Mapping[str, Sequence[str]] = {"none": ()}
 LIVE_METRICS: Sequence[str] = ()
 
 
+def censored_at(comparison: Any) -> Mapping[str, float]:
+    """No metric is a time until an event."""
+    return {}
+
+
 def tune(comparison: Any, data: Path, work: Path, display: "Display") -> Any:
     """Settle nothing."""
     return comparison

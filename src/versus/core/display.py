@@ -1,56 +1,74 @@
 """What a person sees: text on standard output, progress on standard error."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
 
-from tqdm import tqdm
+if TYPE_CHECKING:
+    from versus.core.hooks.base import Hook
+    from versus.core.learner import Learner
 
-from versus.core.hooks.base import Context, Hook
+Mode = Literal["normal", "live", "quiet", "silent", "none"]
 
 
 class Display:
-    """Prints unless quiet; the only place in the library that writes to the terminal."""
+    """Prints; the only place in the library that writes to the terminal.
 
-    def __init__(self, quiet: bool = False) -> None:
-        self.quiet = quiet
+    Args:
+        quiet: short for mode ``quiet``.
+        mode: ``normal``; ``live``: training fills the screen; ``quiet``: results and warnings;
+            ``silent``: progress bars only; ``none``: nothing at all. Errors are always told.
+    """
+
+    def __init__(self, quiet: bool = False, *, mode: Mode = "normal") -> None:
+        self.mode: Mode = "quiet" if quiet else mode
+        self._covered = False
 
     def line(self, text: str = "") -> None:
         """Print a result; also in quiet mode."""
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        if self.mode not in ("silent", "none"):
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
 
     def note(self, text: str) -> None:
-        """Print what the user may like to know, unless quiet."""
-        if not self.quiet:
+        """Print what the user may like to know."""
+        if self.mode in ("normal", "live") and not self._covered:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
 
     def warn(self, text: str) -> None:
         """Print what the user must know; also in quiet mode."""
-        sys.stderr.write(f"warning: {text}\n")
-        sys.stderr.flush()
+        if self.mode not in ("silent", "none"):
+            sys.stderr.write(f"warning: {text}\n")
+            sys.stderr.flush()
 
     @contextmanager
-    def progress(self, label: str, total: int | None) -> Iterator["Progress"]:
+    def progress(self, label: str, total: int | None) -> Iterator["Hook"]:
         """A bar over training steps that shows only on a terminal, after half a second."""
-        hidden = True if self.quiet else None
-        with tqdm(total=total, desc=label, disable=hidden, leave=False, delay=0.5) as bar:
-            yield Progress(bar)
+        from versus.core.watching import ProgressBar
 
+        with ProgressBar.shown(label, total, hidden=self.mode in ("quiet", "none")) as bar:
+            yield bar
 
-class Progress(Hook):
-    """Moves a bar with the training's steps."""
+    @contextmanager
+    def training(self, label: str, learner: "Learner", metrics: Sequence[str]) -> Iterator["Hook"]:
+        """The view of one stack's training: a bar, or in live mode the whole screen.
 
-    draws = False
+        Args:
+            label: what is being trained.
+            learner: the stack.
+            metrics: those that a live display shows first.
+        """
+        if self.mode != "live" or not sys.stdout.isatty():
+            with self.progress(label, learner.total_steps) as bar:
+                yield bar
+            return
+        from versus.core.watching import LiveView
 
-    def __init__(self, bar: "tqdm[None]") -> None:
-        self.bar = bar
-
-    def on_train_start(self, context: Context) -> None:
-        """A resumed training starts where it stopped."""
-        self.bar.update(context.step)
-
-    def on_step_end(self, context: Context) -> None:
-        """One step further."""
-        self.bar.update()
+        self._covered = True
+        try:
+            with LiveView.shown(label, learner, metrics) as view:
+                yield view
+        finally:
+            self._covered = False

@@ -107,6 +107,9 @@ class Experiment(Protocol):
     def primary_metrics(self, comparison: Any) -> tuple[str, ...]:
         """Metrics that the verdict is about when ``compare.metrics`` is empty."""
 
+    def censored_at(self, comparison: Any) -> Mapping[str, float]:
+        """Metric that is a time until an event -> time at which the budget ends."""
+
     def models(self, learner: Any) -> Mapping[str, ModelPart]:
         """Variant -> model, of a trained learner."""
 
@@ -140,6 +143,20 @@ class Experiment(Protocol):
         """Draw pictures from a table that came from elsewhere."""
 
 
+def resolve(name: str) -> str:
+    """The experiment that ``name`` means: itself, or the one that lists it in ALSO_KNOWN_AS."""
+    also = {other: known for known in available() for other in _also_known_as(known)}
+    return also.get(name, name)
+
+
+def _also_known_as(name: str) -> list[str]:
+    """Other names of an experiment, read without importing it."""
+    for node in _source(name).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ALSO_KNOWN_AS":
+            return list(ast.literal_eval(node.value))
+    return []
+
+
 def available() -> list[str]:
     """Names of all experiments, found by listing the folder; none is imported."""
     return sorted(module.name for module in pkgutil.iter_modules(versus.experiments.__path__))
@@ -147,9 +164,12 @@ def available() -> list[str]:
 
 def about(name: str) -> str:
     """First line of an experiment's docstring, read without importing it."""
+    return (ast.get_docstring(_source(name)) or "").partition("\n")[0]
+
+
+def _source(name: str) -> ast.Module:
     path = Path(versus.experiments.__path__[0]) / name / "__init__.py"
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return text.partition("\n")[0]
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def find(name: str) -> Experiment:

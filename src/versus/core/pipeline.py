@@ -3,41 +3,30 @@
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
-
-import pandas as pd
 
 import versus
 from versus.core import comparison as statistics
 from versus.core import config as configs
+from versus.core import stacks
 from versus.core.display import Display
 from versus.core.errors import DataError
 from versus.core.experiment import Experiment, ModelPart
-from versus.core.learner import Learner
+from versus.core.hooks import catalogue
+from versus.core.hooks.about import digest as hooks_digest
 from versus.core.models import write_model
 from versus.core.paths import read_json, shown, sweep_beside, write_json, write_text
-from versus.core.runs import BaseComparison, RunConfig
-from versus.core.sinks import CallbackSink, ConsoleSink, CsvSink, Sink, per_run
+from versus.core.runs import BaseComparison
 from versus.core.stages import Places, code_digest, locked, verify
 from versus.core.tables import read_table, write_table
-from versus.core.trainer import Rhythm, Trainer
 from versus.core.verdict import overview
 from versus.core.verdict import write as write_verdict
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class Tables:
-    """Final metrics and costs, one row per (variant, seed), and the models per variant."""
-
-    metrics: pd.DataFrame
-    cost: pd.DataFrame
-    models: dict[str, ModelPart]
 
 
 # --- training -------------------------------------------------------------------------------------
@@ -49,6 +38,7 @@ def train(
     places: Places,
     display: Display,
     send: Callable[[], None] | None = None,
+    tags: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Train every run of the comparison and write its tables and models.
 
@@ -60,25 +50,29 @@ def train(
     """
     with locked(places.work), locked(places.results):
         digest = verify(experiment, comparison, places.data)
-        if _start(experiment, comparison, places, digest):
+        if _start(experiment, comparison, places, digest, tags):
             display.note("already trained: the results are written again from what is there")
         for note in experiment.notes(comparison):
             display.note(note)
         with _status(places.work, send):
             settled = experiment.tune(comparison, places.data, places.work / "tune", display)
-            tables = _train_all(experiment, settled, places, display, send)
+            tables = stacks.train_all(experiment, settled, places, display, send)
             publish(experiment, settled, tables, places, digest)
 
 
 def _start(
-    experiment: Experiment, comparison: BaseComparison, places: Places, data_digest: str
+    experiment: Experiment,
+    comparison: BaseComparison,
+    places: Places,
+    data_digest: str,
+    tags: Mapping[str, str],
 ) -> bool:
     """Describe the comparison in its work folder; state made by other code or data is dropped.
 
     Returns:
         Whether the training was finished before.
     """
-    identity = {"code": code_digest(comparison.experiment), "data": data_digest}
+    identity = identity_of(experiment, comparison, data_digest)
     path = places.work / "identity.json"
     known = read_json(path) if path.is_file() else None
     if known != identity:
@@ -89,9 +83,9 @@ def _start(
         write_json(path, identity)
     status = places.work / "status.json"
     finished = status.is_file() and read_json(status)["state"] == "finished"
-    write_json(
-        places.work / "comparison.json", describe(experiment, comparison, places, data_digest)
-    )
+    described = describe(experiment, comparison, places, data_digest)
+    described["tags"] |= tags
+    write_json(places.work / "comparison.json", described)
     return finished
 
 
@@ -117,7 +111,7 @@ def describe(
         "digest": comparison.digest(),
         "seeds": list(comparison.seed_list),
         "profile": places.profile,
-        "tags": {"versus.version": versus.__version__},
+        "tags": {"versus.version": versus.__version__, **_hook_tags(experiment, comparison)},
         "params": flat(comparison),
         "variants": {arm.name: _flat_tree(arm.overrides) for arm in comparison.arms()},
         "children": per_variant if comparison.children == "auto" else comparison.children,
@@ -127,10 +121,26 @@ def describe(
             "source": shown(places.data),
         },
         "results": os.path.relpath(places.results, places.work),
+        "runs": os.path.relpath(places.runs, places.work),
         "primary": list(primary_metrics(experiment, comparison)),
         # A grid is exploration: its models stay in the results folder.
         "register": not any(len(v) > 1 for k, v in comparison.grid.items() if _is_number(v[0])),
     }
+
+
+def _hook_tags(experiment: Experiment, comparison: BaseComparison) -> dict[str, str]:
+    there, names = catalogue.selection(experiment, comparison.hooks)
+    changing = [name for name in names if there[name].intervenes]
+    return {"hooks": " ".join(names), "interventions": " ".join(changing)}
+
+
+def identity_of(
+    experiment: Experiment, comparison: BaseComparison, data_digest: str
+) -> dict[str, str]:
+    """What a training's state is made of besides its params: code, the user's hooks, and data."""
+    code = code_digest(comparison.experiment)
+    hooks = hooks_digest(experiment, comparison.hooks)
+    return {"code": code, "hooks": hooks, "data": data_digest}
 
 
 def _is_number(value: Any) -> bool:
@@ -171,79 +181,10 @@ def _status(work: Path, send: Callable[[], None] | None) -> Iterator[None]:
             send()
 
 
-def _train_all(
-    experiment: Experiment,
-    comparison: BaseComparison,
-    places: Places,
-    display: Display,
-    send: Callable[[], None] | None,
-) -> Tables:
-    stacks = experiment.stacks(comparison.expand())
-    parts = []
-    for number, stack in enumerate(stacks):
-        folder = places.work / "stacks" / f"{number:04d}"
-        sinks = _sinks(comparison, folder, display, send)
-        label = f"training {number + 1} of {len(stacks)}"
-        parts.append(train_stack(experiment, stack, places.data, folder, display, label, sinks))
-    return Tables(
-        pd.concat([part.metrics for part in parts], ignore_index=True),
-        pd.concat([part.cost for part in parts], ignore_index=True),
-        {name: model for part in parts for name, model in part.models.items()},
-    )
-
-
-def _sinks(
-    comparison: BaseComparison, folder: Path, display: Display, send: Callable[[], None] | None
-) -> list[Sink]:
-    lines = folder / "metrics.jsonl"
-    sinks: list[Sink] = []
-    if "console" in comparison.log.sinks:
-        sinks.append(ConsoleSink(lines, display))
-    if "csv" in comparison.log.sinks:
-        sinks.append(CsvSink(lines))
-    if "mlflow" in comparison.log.sinks and send is not None:
-        sinks.append(CallbackSink(send))
-    return sinks
-
-
-def train_stack(
-    experiment: Experiment,
-    stack: Sequence[RunConfig],
-    data: Path,
-    folder: Path,
-    display: Display,
-    label: str,
-    sinks: Sequence[Sink],
-) -> Tables:
-    """Train one stack (or restore it) in ``folder`` and tabulate it."""
-    settings = stack[0].config
-    learner = experiment.build(stack, data)
-    with display.progress(label, learner.total_steps) as bar:
-        trainer = Trainer(
-            learner,
-            folder,
-            hooks=[bar],
-            sinks=sinks,
-            rhythm=Rhythm.of(settings),
-        )
-        metrics = trainer.run()
-    cost = _table(learner, trainer.costs())
-    if "tokens" in cost:
-        cost["tokens_per_s"] = cost["tokens"] / cost["seconds"].clip(lower=1e-9)
-    return Tables(_table(learner, metrics), cost, dict(experiment.models(learner)))
-
-
-def _table(learner: Learner, metrics: Mapping[str, Any]) -> pd.DataFrame:
-    rows = per_run(metrics, learner.runs)
-    return pd.DataFrame(
-        [{**run._asdict(), **row} for run, row in zip(learner.runs, rows, strict=True)]
-    )
-
-
 def publish(
     experiment: Experiment,
     comparison: BaseComparison,
-    tables: Tables,
+    tables: stacks.Tables,
     places: Places,
     data_digest: str,
 ) -> None:
@@ -298,6 +239,7 @@ def compare(experiment: Experiment, comparison: BaseComparison, places: Places) 
         direction=comparison.compare.direction,
         baseline_of=comparison.baselines(),
         minimum_seeds=comparison.compare.minimum_seeds,
+        censored_at=experiment.censored_at(comparison),
     )
     verdict = statistics.compare(
         metrics,

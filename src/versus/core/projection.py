@@ -184,8 +184,12 @@ class Projection:
 
     def _send_artifacts(self) -> None:
         files = self.work.artifacts()
-        if not files or self.state.artifacts == (current := fingerprint(files)):
+        current = fingerprint(self.work.all_files())
+        if not files or self.state.artifacts == current:
             return
+        for child, own in self.work.run_files().items():
+            for path, folder in own:
+                self.store.log_artifact(self.state.runs[_key(child)], path, folder or None)
         parent = self.state.runs[PARENT]
         for path in files:
             folder = path.parent.name if path.parent != self.work.results else None

@@ -70,7 +70,13 @@ class Checkpoint(Section):
     every: int = Field(50, ge=0)
     """Steps between checkpoints; the newest two are kept. 0 = none for the steps' sake."""
     epochs: int = Field(0, ge=0)
-    """Epochs between checkpoints; 0 = none for the epochs' sake. There is always one at the end."""
+    """Epochs between checkpoints; 0 = none for the epochs' sake. There is always one at the end.
+    Without a value: 50."""
+
+    @field_validator("epochs", mode="before")
+    @classmethod
+    def _counted(cls, value: Any) -> Any:
+        return {True: 50, False: 0}[value] if isinstance(value, bool) else value
 
 
 class Log(Section):
@@ -87,7 +93,13 @@ class Log(Section):
     wandb: str = ""
     """Project of Weights & Biases that the series are sent to as well (extra ``wandb``)."""
     tensorboard: str = ""
-    """Folder for TensorBoard's event files (extra ``tensorboard``)."""
+    """Folder for TensorBoard's event files (extra ``tensorboard``); one that is not absolute lies
+    among the results. Without a value: ``tensorboard``."""
+
+    @field_validator("tensorboard", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        return {True: "tensorboard", False: ""}[value] if isinstance(value, bool) else value
 
 
 class HookChoice(Section):

@@ -110,6 +110,19 @@ def read(path: Path) -> Iterator[Record]:
                 yield json.loads(line)
 
 
+def read_from(path: Path, offset: int) -> tuple[int, list[Record]]:
+    """The whole records after byte ``offset``, and where they end."""
+    records = []
+    with path.open("rb") as file:
+        file.seek(offset)
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            offset += len(line)
+            records.append(json.loads(line))
+    return offset, records
+
+
 def series(path: Path) -> list[tuple[str, int, str, int, float | None]]:
     """``(variant, seed, key, step, value)`` of every metric: what a resume must reproduce."""
     return [

@@ -35,12 +35,14 @@ class Places:
         work: checkpoints, metric series, MLflow ids: state that outlives a killed stage.
         results: tables, models, verdict, plots.
         profile: recorded in the verdict.
+        runs: files of single runs; times and host are in them, so DVC does not own them.
     """
 
     data: Path
     work: Path
     results: Path
     profile: str
+    runs: Path
 
 
 def pipeline_places(comparison: BaseComparison, profile: str) -> Places:
@@ -48,7 +50,7 @@ def pipeline_places(comparison: BaseComparison, profile: str) -> Places:
     name = comparison.experiment
     results = project_root() / "results" / profile / name
     work = project_root() / "runs" / name / comparison.digest()
-    return Places(results / "data", work, results, profile)
+    return Places(results / "data", work, results, profile, work / "runs")
 
 
 def adhoc_places(
@@ -63,7 +65,8 @@ def adhoc_places(
     base = (runs or project_root() / "runs") / comparison.experiment
     data = base / "data" / configs.digest(_sections(experiment, comparison))
     work = base / comparison.digest()
-    return Places(data, work, out or work / "results", profile)
+    results = out or work / "results"
+    return Places(data, work, results, profile, results / "runs")
 
 
 @contextlib.contextmanager

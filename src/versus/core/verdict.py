@@ -57,6 +57,8 @@ def _measured(entry: Mapping[str, Any], x: Values, y: Values, settings: "Compare
     scale = max(map(abs, entry["ci"] or means))
     first, second, difference = (number(v, scale) for v in (*means, entry["difference"]))
     text = f"{first} against {second}, difference {difference}"
+    if (budget := settings.censored_at.get(entry["metric"])) is not None:
+        text = f"means within the budget of {budget:g}: {text}"
     if entry["ci"] is None:
         return text
     low, high = (number(bound, scale) for bound in entry["ci"])
@@ -154,12 +156,26 @@ def glance(verdict: Mapping[str, Any]) -> str:
 
 
 def _cell(summary: Mapping[str, Any], outcome: str) -> str:
-    parts = ["" if summary["value"] is None else f"{summary['value']:.3g}"]
+    parts = [f"{_centre(summary)}" if "budget" in summary else _short(summary["value"])]
     if outcome in ("better", "worse"):
         parts.append(outcome)
     if summary["diverged"]:
         parts.append(f"({summary['diverged']} diverged)")
     return " ".join(parts).strip()
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _centre(summary: Mapping[str, Any]) -> str:
+    """A median that may lie beyond the budget, and how many runs were without the event."""
+    text, censored = _time(summary["value"], summary["budget"]), summary["censored"]
+    return f"{text} ({censored} of {summary['n']} not)" if censored else text
+
+
+def _time(value: float | None, budget: float) -> str:
+    return f"> {budget:g}" if value is None else f"{value:g}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -198,14 +214,25 @@ def _rows(
 ) -> list[str]:
     found = {e["variant"]: e for e in verdict["comparisons"] if e["metric"] == metric}
     scale = max((abs(s["value"]) for s in summaries.values() if s["value"] is not None), default=1)
-    header = ["variant", "mean", "n", "diverged", "difference", "Holm p", "d_z", "win rate", "cost"]
+    times = any("budget" in summary for summary in summaries.values())
+    centre = ["median"] if times else ["mean"]
+    header = ["variant", *centre, "n", "diverged"]
+    header += ["difference", "Holm p", "d_z", "win rate", "cost"]
     cells = [header, ["---"] * len(header)]
     for variant, summary in summaries.items():
-        mean = _with_interval(summary["value"], summary["ci"], scale)
+        mean = _median(summary) if times else _with_interval(summary["value"], summary["ci"], scale)
         counts = [str(summary["n"]), str(summary["diverged"])]
         name = variant.replace("|", "\\|")
         cells.append([name, mean, *counts, *_comparison_cells(found.get(variant))])
     return [f"| {' | '.join(row)} |" for row in cells]
+
+
+def _median(summary: Mapping[str, Any]) -> str:
+    """``58 (2 of 8 not), 50 to > 300``."""
+    if summary["ci"] is None:
+        return _centre(summary)
+    low, high = (_time(bound, summary["budget"]) for bound in summary["ci"])
+    return f"{_centre(summary)}, {low} to {high}"
 
 
 def _comparison_cells(entry: Mapping[str, Any] | None) -> list[str]:

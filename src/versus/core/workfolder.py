@@ -92,6 +92,22 @@ class WorkFolder:
         named = [self.results / name for name in ARTIFACTS]
         return [p for p in (*named, *sorted(self.results.glob("plots/*.png"))) if p.is_file()]
 
+    def run_files(self) -> dict[Child, list[tuple[Path, str]]]:
+        """Child -> files of its runs, each with the folder that it goes to."""
+        found: dict[Child, list[tuple[Path, str]]] = defaultdict(list)
+        base = self.path / str(self.described.get("runs", "runs"))
+        for path in sorted(base.glob("*/seed-*/*")):
+            variant, seed = path.parts[-3], path.parts[-2]
+            row = {"variant": variant, "seed": seed.removeprefix("seed-")}
+            if not path.name.startswith("."):
+                found[self.child(row)].append((path, seed if self.per_variant else ""))
+        return found
+
+    def all_files(self) -> list[Path]:
+        """Everything that is sent as a file."""
+        own = [path for files in self.run_files().values() for path, _ in files]
+        return [*self.artifacts(), *own]
+
     def cursors(self) -> dict[str, int]:
         """Stack -> bytes of its series that a checkpoint covers."""
         files = sorted(self.path.glob("stacks/*/cursor.json"))
@@ -102,7 +118,7 @@ class WorkFolder:
         return {
             "cursors": self.cursors(),
             "state": self.state,
-            "files": fingerprint(self.artifacts()),
+            "files": fingerprint(self.all_files()),
         }
 
     def points(self, sent: Sent) -> tuple[dict[Child, list[Point]], Sent]:
@@ -179,7 +195,7 @@ def fingerprint(paths: Iterable[Path]) -> str:
     """Digest of the contents of some files."""
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+        digest.update(f"{path.parent.name}/{path.name}\0{path.stat().st_size}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:32]
 

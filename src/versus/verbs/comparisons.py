@@ -1,14 +1,18 @@
 """Verbs about one comparison: train, compare, plots, stage, search."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from versus.core.arguments import (
     CONFIG,
+    DISPLAYS,
     OVERLAY,
     PROFILE,
     UNTRACKED,
     Option,
+    display_mode,
     experiment_first,
     load,
     no_more,
@@ -23,6 +27,16 @@ if TYPE_CHECKING:
     from versus.core.runs import BaseComparison
     from versus.core.stages import Places
 
+OUT = Option("out", "folder for tables, models, verdict and plots", Path, also="output-dir")
+RESUME = Option("resume", "continue, and refuse to begin anew", switch=True)
+VALIDATE = Option(
+    "validate-checkpoints", "train again and compare with the first, to the bit", switch=True
+)
+HOOK_HELP = (
+    Option("hooks-list", "the hooks and groups of this experiment", switch=True),
+    Option("hooks-describe", "what these hooks measure, when, and with which settings", many=True),
+)
+
 
 def train(words: list[str]) -> None:
     """Run a comparison."""
@@ -31,18 +45,40 @@ def train(words: list[str]) -> None:
         "Run a comparison: data, training, verdict. The same command continues an interrupted "
         "run, and says so when it is already done."
     )
-    out = Option("out", "folder for tables, models, verdict and plots", Path)
-    options, rest = parse(
-        "train", about, words, CONFIG, PROFILE, OVERLAY, out, UNTRACKED, experiment=name
-    )
+    own = (CONFIG, PROFILE, OVERLAY, OUT, UNTRACKED, RESUME, VALIDATE, *DISPLAYS, *HOOK_HELP)
+    options, rest = parse("train", about, words, *own, experiment=name)
+    display = Display(mode=display_mode(options))
+    if options.hooks_list or options.hooks_describe is not None:
+        no_more("train", rest)
+        display.line(_about_hooks(name, options.hooks_describe))
+        return
 
+    from versus.core import resuming
     from versus.core.stages import adhoc_places
 
     experiment, comparison = load(name, options.config, options.profile, rest, options.overlay)
     places = adhoc_places(experiment, comparison, options.profile or "base", out=options.out)
-    run_comparison(
-        experiment, comparison, places, Display(options.quiet), tracked=not options.no_tracking
-    )
+    if options.resume:
+        resuming.check(comparison, places)
+    changed = resuming.environment_changes(options.config)
+    for change in changed:
+        display.warn(f"{options.config}: made in another environment: {change}")
+    tags = {"environment_changes": "; ".join(changed)} if changed else {}
+    tracked = not options.no_tracking
+    run_comparison(experiment, comparison, places, display, tracked=tracked, tags=tags)
+    if options.validate_checkpoints:
+        resuming.validate(experiment, comparison, places, display)
+
+
+def _about_hooks(name: str, wanted: list[str] | None) -> str:
+    """The list of hooks, or a description of some."""
+    from versus.core.experiment import find
+    from versus.core.hooks import about
+
+    experiment = find(name)
+    if wanted is None:
+        return about.overview(experiment)
+    return "\n\n".join(about.described(experiment, wanted))
 
 
 def run_comparison(
@@ -51,14 +87,15 @@ def run_comparison(
     places: "Places",
     display: Display,
     tracked: bool,
+    tags: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Data, training, verdict and tracking."""
+    """Data, training, verdict and tracking; ``tags`` are recorded on the runs."""
     from versus.core import delivery, pipeline, stages
     from versus.core.paths import shown
 
     stages.prepare(experiment, comparison, places.data)
     send = delivery.sender(experiment, comparison, places, display) if tracked else None
-    pipeline.train(experiment, comparison, places, display, send)
+    pipeline.train(experiment, comparison, places, display, send, tags)
     verdict = pipeline.compare(experiment, comparison, places)
     display.line(pipeline.summary(experiment, verdict, places))
     if send is not None:
@@ -100,8 +137,7 @@ def compare(words: list[str]) -> None:
     """Verdict and plots again."""
     name, words = experiment_first("compare", words)
     about = "Verdict and plots again, from the tables on disk."
-    out = Option("out", "results folder (default: that of versus train)", Path)
-    options, rest = parse("compare", about, words, CONFIG, PROFILE, OVERLAY, out, experiment=name)
+    options, rest = parse("compare", about, words, CONFIG, PROFILE, OVERLAY, OUT, experiment=name)
 
     from versus.core import pipeline
     from versus.core.stages import adhoc_places

@@ -8,7 +8,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 VARIANTS = ("random", "stride", "fixed-random", "target")
-ONSET = {"random": 55, "stride": 22, "fixed-random": 30, "target": 10_000}
+ONSET = {"random": 55, "stride": 22, "fixed-random": 30, "target": 400}
 LAYERS = (
     "embedding.weight",
     "layers.0.attn.weight",
@@ -59,8 +59,8 @@ def record(variant: str, seed: int, epoch: int, epochs: int) -> dict[str, Any]:
         metrics[f"norms/norm_{layer}"] = np.exp(-index / 2 - epoch / 25) * (1 + draw.random())
         metrics[f"weight_tracking/{layer}/weight_norm"] = 1 + index + epoch / epochs
     for k in range(1, 13):
-        start = 4 * k if variant != "target" else 10_000
-        power = max(0.0, 1 - np.exp(-(epoch - start) / 10)) / k
+        start = 4 * k if variant != "target" else 400
+        power = -np.expm1(-max(epoch - start, 0) / 10) / k
         metrics[f"fourier/freq_power_{k}"] = power
     return {
         "time": 1_700_000_000_000 + epoch,
@@ -92,7 +92,9 @@ def _describe(work: Path, variants: tuple[str, ...], seeds: int) -> None:
 def _results(results: Path, variants: tuple[str, ...], seeds: int) -> None:
     rows = ["variant,seed,grok/epoch,test/final_accuracy"]
     for index, variant in enumerate(variants):
-        rows += [f"{variant},{s},{ONSET[variant] + 4 * s},{0.5 + 0.1 * index}" for s in range(seeds)]
+        rows += [
+            f"{variant},{s},{ONSET[variant] + 4 * s},{0.5 + 0.1 * index}" for s in range(seeds)
+        ]
         folder = results / "models" / variant
         folder.mkdir(parents=True)
         save_file(weights(variant, seeds), folder / "weights.safetensors")

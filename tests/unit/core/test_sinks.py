@@ -63,6 +63,7 @@ def test_lines_are_json_as_others_read_it(tmp_path: Path) -> None:
     first, second = (json.loads(line, parse_constant=pytest.fail) for line in text.splitlines())
     assert {k: v for k, v in first.items() if k != "time"} == {
         "step": 7,
+        "epoch": 0,
         "variant": "a",
         "seed": 1,
         "metrics": {"loss": None},

@@ -10,6 +10,7 @@ from versus.core import drawing
 from versus.core.paths import replacing
 
 if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 INK, NIGHT = "#D7DAE0", "#282C34"
@@ -26,7 +27,7 @@ class Look:
         ink: text and axes; also the edge of marks.
         shade: what stands back: rests, reference lines.
         ramp: colour map of magnitudes.
-        signed: colour map of values around zero, its middle like the background.
+        signed: low, zero and high of the colours of signed values; zero is like the background.
         settings: further Matplotlib settings.
     """
 
@@ -35,7 +36,7 @@ class Look:
     ink: str
     shade: str
     ramp: str
-    signed: str
+    signed: tuple[str, str, str]
     settings: dict[str, Any] = field(default_factory=dict)
 
     @contextlib.contextmanager
@@ -45,6 +46,12 @@ class Look:
 
         with matplotlib.rc_context({**drawing.STYLE, **self.settings}):  # type: ignore[arg-type]
             yield
+
+    def signed_map(self) -> "Colormap":
+        """The colour map of signed values."""
+        from matplotlib.colors import LinearSegmentedColormap
+
+        return LinearSegmentedColormap.from_list("signed", self.signed)
 
     def colours(self, names: Iterable[str]) -> dict[str, str]:
         """A colour per name, by the order given."""
@@ -82,16 +89,27 @@ DARK = Look(
     ink=INK,
     shade="#7F848E",
     ramp="viridis",
-    signed="berlin",
+    signed=("#61AFEF", "#2F343E", "#FF9E57"),
     settings={
         **_COMMON,
         **{
             key: NIGHT
-            for key in ("figure.facecolor", "axes.facecolor", "savefig.facecolor", "figure.edgecolor")
+            for key in (
+                "figure.facecolor",
+                "axes.facecolor",
+                "savefig.facecolor",
+                "figure.edgecolor",
+            )
         },
         **{
             key: INK
-            for key in ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
+            for key in (
+                "text.color",
+                "axes.labelcolor",
+                "axes.titlecolor",
+                "xtick.color",
+                "ytick.color",
+            )
         },
         "axes.edgecolor": "#7F848E",
         "grid.color": "#3B414D",
@@ -113,7 +131,7 @@ PAPER = Look(
     ink="#000000",
     shade="#8A8A8A",
     ramp="viridis",
-    signed="RdBu_r",
+    signed=("#0072B2", "#F7F7F7", "#D55E00"),
     settings={**_COMMON, "figure.facecolor": "white", "axes.facecolor": "white"},
 )
 LOOKS = {look.name: look for look in (DARK, PAPER)}

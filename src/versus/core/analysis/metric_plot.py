@@ -129,7 +129,9 @@ def _curve(request: Request, rows: pd.DataFrame, pen: Pen, label: str) -> None:
     if request.each_seed:
         for index, (_, run) in enumerate(rows.groupby("seed")):
             values = run["value"].where(np.isfinite(run["value"]))
-            pen.line(run["x"], values, linewidth=1.1, alpha=0.8, label=label if index == 0 else None)
+            pen.line(
+                run["x"], values, linewidth=1.1, alpha=0.8, label=label if index == 0 else None
+            )
         return
     means = shaping.over_seeds(rows, request.options.band)
     shared = means[means["complete"]]

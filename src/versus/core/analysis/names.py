@@ -46,6 +46,7 @@ EQUIVALENT = (
     ("training_metrics/learning_rate", "training_metrics/lr", "train/learning_rate", "train/lr"),
 )
 """Names of one quantity: of the hook, of the seed document and of the trainer, by preference."""
+CLOSE = 0.5
 Note = Callable[[str], None]
 
 
@@ -55,7 +56,9 @@ def natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts if p]
 
 
-def resolve(wanted: Iterable[str], known: Sequence[str], note: Note) -> list[str]:
+def resolve(
+    wanted: Iterable[str], known: Sequence[str], note: Note, key: str = "--metrics"
+) -> list[str]:
     """The recorded metrics that ``wanted`` names, each once, in the order asked for.
 
     A word is the name itself, a pattern (``norms/*``), a group (``norms/``), another name of the
@@ -65,15 +68,16 @@ def resolve(wanted: Iterable[str], known: Sequence[str], note: Note) -> list[str
         wanted: words of the user.
         known: names of the recorded metrics.
         note: told where a word stands for another name.
+        key: the option that the words are of.
 
     Raises:
         ConfigError: naming the nearest metrics, if a word names none or more than one quantity.
     """
-    found = [name for word in wanted for name in _matches(word, known, note)]
+    found = [name for word in wanted for name in _matches(word, known, note, key)]
     return list(dict.fromkeys(found))
 
 
-def _matches(word: str, known: Sequence[str], note: Note) -> list[str]:
+def _matches(word: str, known: Sequence[str], note: Note, key: str) -> list[str]:
     if word in known:
         return [word]
     pattern = f"{word}*" if word.endswith("/") else word
@@ -81,9 +85,9 @@ def _matches(word: str, known: Sequence[str], note: Note) -> list[str]:
         several = sorted(fnmatch.filter(known, pattern), key=natural)
         if several:
             return several
-    other = _same_quantity(word, known) or _last_part(word, known)
+    other = _same_quantity(word, known) or _last_part(word, known, key)
     if other is None:
-        raise unknown("--metrics", word, known, "metric")
+        raise unknown(key, word, known, "layer" if key == "--layers" else "metric")
     note(f"{word}: showing {other}")
     return [other]
 
@@ -93,11 +97,11 @@ def _same_quantity(word: str, known: Sequence[str]) -> str | None:
     return next((name for name in names if name in known), None)
 
 
-def _last_part(word: str, known: Sequence[str]) -> str | None:
+def _last_part(word: str, known: Sequence[str], key: str) -> str | None:
     ending = [name for name in known if name.rpartition("/")[2] == word]
     if len(ending) > 1:
         raise ConfigError(
-            f"--metrics: {word!r} may be {', '.join(ending[:6])}; write one of them in full"
+            f"{key}: {word!r} may be {', '.join(ending[:6])}; write one of them in full"
         )
     return ending[0] if ending else None
 
@@ -113,15 +117,20 @@ def unknown(key: str, word: str, known: Sequence[str], kind: str) -> ConfigError
 
 
 def nearest(word: str, known: Sequence[str], count: int = 5) -> list[str]:
-    """Names most like ``word``, first by the whole name, then by its last part."""
-    close = difflib.get_close_matches(word, known, n=count, cutoff=0.6)
-    leaves: dict[str, list[str]] = {}
+    """Names most like ``word``: by the whole name, by its last part, or by another of its names."""
+    whole = difflib.get_close_matches(word, known, n=count, cutoff=CLOSE)
+    by_leaf: dict[str, list[str]] = {}
     for name in known:
-        leaves.setdefault(name.rpartition("/")[2], []).append(name)
+        by_leaf.setdefault(name.rpartition("/")[2], []).append(name)
+    for group in EQUIVALENT:
+        for other in group:
+            by_leaf.setdefault(other.rpartition("/")[2], []).extend(n for n in group if n in known)
     leaf = word.rpartition("/")[2]
-    for near in difflib.get_close_matches(leaf, leaves, n=count, cutoff=0.6):
-        close += leaves[near]
-    return list(dict.fromkeys(close))[:count]
+    close = difflib.get_close_matches(leaf, by_leaf, n=count, cutoff=CLOSE)
+    by_last_part = [name for near in close for name in by_leaf[near]]
+    if "/" not in word:
+        return list(dict.fromkeys(by_last_part + whole))[:count]
+    return list(dict.fromkeys(whole + by_last_part))[:count]
 
 
 def chosen(key: str, wanted: Sequence[str] | None, there: Sequence[str], kind: str) -> list[str]:
@@ -172,9 +181,7 @@ def _parts(stem: str, known: Sequence[str]) -> dict[str, str]:
     forms = [re.compile(rf"{re.escape(stem)}[_/](.+)")]
     if group:
         forms.append(re.compile(rf"{re.escape(group)}/(.+)/{re.escape(leaf)}"))
-    return {
-        match[1]: name for name in known for form in forms if (match := form.fullmatch(name))
-    }
+    return {match[1]: name for name in known for form in forms if (match := form.fullmatch(name))}
 
 
 def _stem(name: str) -> str:

@@ -56,7 +56,9 @@ COMMON = (
     Option("run", "a work folder, or the first digits of its name (default: the newest)"),
     Option("mlflow", "read MLflow instead: the id of a parent run, or nothing for the newest"),
     Option("variants", "only these, in this order (also --strategies)", many=True),
-    Option("seeds", "mean (with a band), all (a line each), or some seeds (a line each)", many=True),
+    Option(
+        "seeds", "mean (with a band), all (a line each), or some seeds (a line each)", many=True
+    ),
     Option("range", "two numbers: the part of the axis to look at", float, many=True),
     Option("over", "epoch or step (default: epoch where recorded)", one_of("epoch", "step")),
     Option("smooth", "weight on the past of a moving average, in [0, 1)", weight, default=0.0),
@@ -64,8 +66,12 @@ COMMON = (
     Option("format", "png (default) or svg", one_of("png", "svg"), default="png"),
     Option("dpi", "dots per inch (default: 300)", positive, default=300),
     Option("title", "title of the picture (default: name of the comparison)"),
-    Option("experiment-title", "whether there is a title (default: true)", switch=True, default=True),
-    Option("out", "folder of the pictures (default: RESULTS/analysis/TOOL; also --output-dir)", Path),
+    Option(
+        "experiment-title", "whether there is a title (default: true)", switch=True, default=True
+    ),
+    Option(
+        "out", "folder of the pictures (default: RESULTS/analysis/TOOL; also --output-dir)", Path
+    ),
     Option("skip-corrupt", "leave damaged lines of a series out, with a warning", switch=True),
 )
 SYNONYMS = {
@@ -160,7 +166,9 @@ class Request:
         finals = self.source.finals
         finals = self._selected(finals[finals["metric"].isin(missing)])
         both = [part for part in (table, finals.assign(x=float("nan"))) if not part.empty]
-        return pd.concat(both, ignore_index=True) if both else table
+        joined = pd.concat(both, ignore_index=True) if both else table
+        rank = {name: place for place, name in enumerate(metrics)}
+        return joined.sort_values("metric", key=lambda n: n.map(rank), kind="stable")
 
     def axis(self, table: pd.DataFrame) -> str:
         """What ``x`` of a table is: ``epoch`` or ``step``."""

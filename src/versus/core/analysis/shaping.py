@@ -77,7 +77,7 @@ def over_seeds(table: pd.DataFrame, band: str = "range") -> pd.DataFrame:
     groups = finite.groupby(["variant", "metric", "x"], sort=False)["value"]
     means = pd.DataFrame({"mean": groups.mean(), "n": groups.count()})
     if band == "ci":
-        half = _half_width(groups.std(), means["n"])
+        half = half_width(groups.std(), means["n"])
         means["low"], means["high"] = means["mean"] - half, means["mean"] + half
     else:
         means["low"], means["high"] = groups.min(), groups.max()
@@ -86,7 +86,8 @@ def over_seeds(table: pd.DataFrame, band: str = "range") -> pd.DataFrame:
     return means.sort_values(["variant", "metric", "x"], kind="stable", ignore_index=True)
 
 
-def _half_width(spread: "pd.Series[float]", n: "pd.Series[int]") -> "pd.Series[float]":
+def half_width(spread: "pd.Series[float]", n: "pd.Series[int]") -> "pd.Series[float]":
+    """Half of the 95 % t-interval of means over ``n`` values with a standard deviation."""
     from scipy.special import stdtrit
 
     quantile = stdtrit(n.clip(lower=2) - 1, 0.975)

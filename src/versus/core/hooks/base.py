@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from versus.core.hooks.quantities import Quantities
+    from versus.core.weights import Shape
 
 SEED_POINTS = {
     "PRE_EPOCH": "on_epoch_start",
@@ -68,6 +69,7 @@ class Context:
         step: steps done since training began.
         metrics: of the step or evaluation just done; empty at other points.
         logged: what hooks recorded at this point, as ``name -> value``.
+        recorded: what the hooks called before have recorded at this point, by full name.
         batch: the batch of the current step; None between steps.
     """
 
@@ -76,6 +78,7 @@ class Context:
     step: int = 0
     metrics: Metrics = field(default_factory=dict)
     logged: dict[str, Any] = field(default_factory=dict)
+    recorded: dict[str, Any] = field(default_factory=dict)
     batch: Any = None
     quantities: "Quantities | None" = None
 
@@ -112,6 +115,21 @@ class Context:
     def reference(self) -> "Tensor":
         """Weights of the reference solution; a hook that reads them declares ``reference``."""
         return self._known.reference()
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether a solution was named, for hooks that use ``reference`` where there is one."""
+        return self.quantities is not None and self.quantities.has_reference
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the learner trains weights by gradient."""
+        return self.quantities is not None
+
+    @property
+    def shapes(self) -> "Mapping[str, Shape]":
+        """Parameter name -> its shape in one run, in the order of the columns."""
+        return self._known.weights.shapes
 
     @property
     def _known(self) -> "Quantities":

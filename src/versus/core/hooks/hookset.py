@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from versus.core import seeding
@@ -46,6 +47,7 @@ class HookSet:
         self._epoch = -1
         self._due: dict[str, list[Call]] = {}
         self._uses: frozenset[str] = frozenset()
+        self._active = learner.active.clone()
 
     def fire(self, point: str, context: Context) -> None:
         """Call ``point`` of every hook that is due."""
@@ -57,6 +59,8 @@ class HookSet:
         if point in STEP_POINTS:
             index = context.step - (point == "on_step_end")
             calls = [c for c in calls if c.hook.unit == "epoch" or c.hook.settings.due(index)]
+        if point == "on_step_start":
+            self._active = context.learner.active.clone()
         context.quantities = self.quantities
         self._measure(point, context)
         if any(call.hook.draws and not call.hook.intervenes for call in calls):
@@ -96,27 +100,47 @@ class HookSet:
         for call in calls:
             started = time.perf_counter()
             outer, context.logged = context.logged, {}
+            context.recorded = outer
             call.function(context)
             prefix = f"{call.hook.name}/" if call.hook.name else ""
-            outer.update({prefix + key: value for key, value in context.logged.items()})
+            outer.update({prefix + k: self._masked(v) for k, v in context.logged.items()})
             context.logged = outer
             name = self._seconds_of[id(call.hook)]
             if name in self.seconds:
                 self.seconds[name] += time.perf_counter() - started
 
+    def _masked(self, value: Any) -> Any:
+        """NaN for the runs that had stopped before the last step."""
+        if isinstance(value, Tensor) and value.shape == self._active.shape:
+            return torch.where(self._active.to(value.device), value.detach(), torch.nan)
+        return value
+
     def state_dict(self) -> dict[str, Any]:
         """State of every hook by name, and of what they share."""
         states = {n: hook.state_dict() for n, hook in zip(self.names, self.hooks, strict=True)}
         shared = None if self.quantities is None else self.quantities.state_dict()
-        return {"hooks": states, "shared": shared}
+        return {"hooks": states, "shared": shared, "active": self._active}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the hooks that were there; a hook that is new starts fresh."""
+        device = self._active.device if self.quantities is None else self.quantities.device
         for name, hook in zip(self.names, self.hooks, strict=True):
             if name in state["hooks"]:
-                hook.load_state_dict(state["hooks"][name])
+                hook.load_state_dict(_moved(state["hooks"][name], device))
+        self._active = state["active"].to(self._active.device)
         if self.quantities is not None and state["shared"] is not None:
             self.quantities.load_state_dict(state["shared"])
+
+
+def _moved(state: Any, device: torch.device) -> Any:
+    """The state with all of its tensors on the device."""
+    if isinstance(state, Tensor):
+        return state.to(device)
+    if isinstance(state, Mapping):
+        return {key: _moved(value, device) for key, value in state.items()}
+    if isinstance(state, list | tuple):
+        return type(state)(_moved(value, device) for value in state)
+    return state
 
 
 def _names(hooks: Sequence[Hook]) -> Iterator[str]:

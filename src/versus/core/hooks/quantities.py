@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from versus.core.weights import Weights
@@ -25,6 +26,16 @@ class Quantities:
         self._count = 0
         self._gradients: Tensor | None = None
         self._update: Tensor | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.values().device
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether there is a reference solution."""
+        return self._reference is not None
 
     def begin_epoch(self, uses: frozenset[str]) -> None:
         """Start the sums of an epoch."""
@@ -78,7 +89,7 @@ class Quantities:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
-        device = self.values().device
+        device = self.device
         start, total = state["epoch_start"], state["sum"]
         self._epoch_start = None if start is None else start.to(device)
         self._sum = None if total is None else total.to(device)

@@ -1,0 +1,112 @@
+"""A table of variants and metrics, mean ± standard deviation over seeds, as LaTeX or Markdown."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from versus.core.analysis import tables
+from versus.core.analysis.request import METRICS, STAT, Request, one_of
+from versus.core.arguments import Option, positive
+from versus.core.paths import shown, write_text
+
+OPTIONS = (
+    METRICS,
+    STAT,
+    Option("table-format", "markdown (default) or latex", one_of("markdown", "latex"),
+           default="markdown"),
+    Option("precision", "significant digits of the means (default: 4)", positive, default=4),
+    Option("bold-best", "the best mean of every metric in bold", switch=True),
+    Option("best", "max, min or auto (default: by the metric's name)", one_of("auto", "max", "min"),
+           default="auto"),
+)  # fmt: skip
+LATEX = str.maketrans(
+    {
+        **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+)
+
+
+def run(request: Request) -> None:
+    """Print the table and write it."""
+    options = request.options
+    metrics = request.metrics(finals=True)
+    table = request.table(metrics)
+    means = tables.mean_and_spread(tables.per_seed(table, options.stat))
+    best = _best(request, means, metrics) if options.bold_best else {}
+    rows = cells(means, request.variants(table), metrics, options.precision)
+    latex = options.table_format == "latex"
+    text = as_latex(rows, metrics, best) if latex else as_markdown(rows, metrics, best)
+    request.display.line(text.rstrip("\n"))
+    path = request.path(options.stat, metrics, "tex" if latex else "md")
+    write_text(path, text)
+    request.display.line(f"table: {shown(path)}")
+
+
+def _best(request: Request, means: pd.DataFrame, metrics: Sequence[str]) -> dict[str, str]:
+    way = request.options.best
+    best = tables.best_variants(means, metrics, None if way == "auto" else way)
+    unclear = [metric for metric in metrics if metric not in best]
+    if unclear:
+        request.display.note(
+            f"--bold-best: not known whether more is better for {', '.join(unclear)}; say --best"
+        )
+    return best
+
+
+Cells = Mapping[str, Mapping[str, tuple[str, str]]]
+
+
+def cells(
+    means: pd.DataFrame, variants: Sequence[str], metrics: Sequence[str], precision: int
+) -> Cells:
+    """Variant -> metric -> (mean, sd) as text; a dash for what is not there, no sd for one seed."""
+    texts: dict[str, dict[str, tuple[str, str]]] = {}
+    for variant in variants:
+        texts[variant] = {}
+        for metric in metrics:
+            there = (metric, variant) in means.index
+            mean, sd, n = means.loc[(metric, variant)] if there else (float("nan"),) * 2 + (0,)
+            spread = "" if pd.isna(sd) or n < 2 else f"{sd:.2g}"
+            texts[variant][metric] = (
+                "-" if n == 0 else f"{mean:#.{precision}g}".rstrip("."),
+                spread,
+            )
+    return texts
+
+
+def as_markdown(rows: Cells, metrics: Sequence[str], best: Mapping[str, str]) -> str:
+    """A Markdown table, numbers aligned right."""
+    lines = [
+        f"| variant | {' | '.join(metrics)} |",
+        f"|:---|{'---:|' * len(metrics)}",
+    ]
+    for variant, values in rows.items():
+        texts = []
+        for metric, (mean, sd) in values.items():
+            text = f"{mean} ± {sd}" if sd else mean
+            texts.append(f"**{text}**" if best.get(metric) == variant else text)
+        lines.append(f"| {variant} | {' | '.join(texts)} |")
+    return "\n".join(line.replace("\n", " ") for line in lines) + "\n"
+
+
+def as_latex(rows: Cells, metrics: Sequence[str], best: Mapping[str, str]) -> str:
+    """A LaTeX tabular with the rules of the package booktabs."""
+    head = " & ".join(["variant", *(metric.translate(LATEX) for metric in metrics)])
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        rf"\begin{{tabular}}{{l{'r' * len(metrics)}}}",
+        r"\toprule",
+        rf"{head} \\",
+        r"\midrule",
+    ]
+    for variant, values in rows.items():
+        texts = [variant.translate(LATEX)]
+        for metric, (mean, sd) in values.items():
+            bold = rf"\mathbf{{{mean}}}" if best.get(metric) == variant else mean
+            text = rf"${bold} \pm {sd}$" if sd else f"${bold}$"
+            texts.append("--" if mean == "-" else text)
+        lines.append(rf"{' & '.join(texts)} \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"

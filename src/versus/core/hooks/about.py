@@ -1,0 +1,50 @@
+"""Hooks in words, for ``--hooks-list`` and ``--hooks-describe``, and the identity of their code."""
+
+import hashlib
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+
+import versus
+from versus.core import config as configs
+from versus.core.errors import ConfigError
+from versus.core.experiment import Experiment
+from versus.core.hooks.catalogue import catalogue, describe, nearest, points_of, selection
+from versus.core.runs import HookChoice
+
+
+def overview(experiment: Experiment) -> str:
+    """Every hook in a line, and the groups."""
+    there = catalogue(experiment)
+    width = max(map(len, there), default=0)
+    lines = ["hooks (--hooks NAME ...; versus train X --hooks-describe NAME):"]
+    for name, hook in there.items():
+        first = inspect.cleandoc(hook.__doc__ or "").partition("\n")[0]
+        lines.append(f"  {name.ljust(width)}  {first} At {', '.join(points_of(hook))}.")
+    lines += ["", "groups (--with-hooks GROUP):"]
+    for group, names in experiment.HOOK_GROUPS.items():
+        lines.append(f"  {group.ljust(width)}  {' '.join(names) or 'no hooks'}")
+    return "\n".join(lines)
+
+
+def described(experiment: Experiment, names: Sequence[str]) -> list[str]:
+    """A page per hook.
+
+    Raises:
+        ConfigError: for an unknown hook, naming the nearest.
+    """
+    there = catalogue(experiment)
+    for name in names:
+        if name not in there:
+            raise ConfigError(f"--hooks-describe: there is no {name!r}; {nearest(name, there)}")
+    return [describe(there[name]) for name in names or there]
+
+
+def digest(experiment: Experiment, choice: HookChoice) -> str:
+    """Identity of the chosen hooks' code that is not Versus's own; empty where there is none."""
+    there, names = selection(experiment, choice)
+    package = Path(versus.__file__).parent
+    files = {Path(inspect.getfile(there[name])).resolve() for name in names}
+    foreign = sorted(path for path in files if not path.is_relative_to(package))
+    parts = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in foreign}
+    return configs.digest(parts) if parts else ""

@@ -1,0 +1,118 @@
+"""The mean gradient of each epoch, and how it varies from epoch to epoch."""
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from versus.core.hooks.base import Context, HookSettings
+from versus.core.hooks.keeping import KeepingHook, Window
+from versus.core.hooks.measures import DEGREES, columns, cosine, norm, ratio
+from versus.core.learner import Metrics
+
+
+class Norms(KeepingHook):
+    """Size of the mean gradient of an epoch, in all and per parameter."""
+
+    name = "norms"
+    unit = "epoch"
+    uses = frozenset({"epoch_gradient"})
+    points = ("POST_EPOCH",)
+    cost = "one addition to the epoch's gradient per step, shared by hooks (about 0.7 % of a step)"
+    metrics = {
+        "total_norm": "norm of the mean gradient of the epoch's steps",
+        "max_component": "its largest absolute component",
+        "mean_component": "mean absolute component",
+        "norm_{parameter}": "norm of one parameter's part",
+    }
+
+    def compute(self, context: Context) -> Metrics:
+        """Norms of the epoch's gradient."""
+        gradient = context.epoch_gradient
+        parts = columns(gradient, context.shapes)
+        return {
+            "total_norm": norm(gradient),
+            "max_component": torch.linalg.vector_norm(gradient, torch.inf, dim=-1),
+            "mean_component": torch.linalg.vector_norm(gradient, 1, dim=-1) / gradient.shape[-1],
+            **{f"norm_{name}": norm(part) for name, part in parts.items()},
+        }
+
+
+class Consecutive(KeepingHook):
+    """Angle between the mean gradients of an epoch and of the one measured before it."""
+
+    name = "consecutive"
+    unit = "epoch"
+    uses = frozenset({"epoch_gradient"})
+    points = ("POST_EPOCH",)
+    cost = "as norms, and a copy of the gradient per epoch (about 0.2 % of a step)"
+    metrics = {
+        "cos_sim": "cosine between the mean gradients of this epoch and of the one before",
+        "angle_degrees": "the angle itself",
+    }
+    kept = ("_previous",)
+
+    _previous: Tensor | None = None
+
+    def compute(self, context: Context) -> Metrics:
+        """Cosine and angle, from the second epoch on."""
+        gradient, previous = context.epoch_gradient, self._previous
+        self._previous = gradient.clone()
+        if previous is None:
+            return {}
+        similarity = cosine(gradient, previous)
+        return {"cos_sim": similarity, "angle_degrees": similarity.acos() * DEGREES}
+
+
+class VarianceSettings(HookSettings):
+    """When variance looks."""
+
+    window: int = Field(10, ge=2)
+    """How many epochs are compared."""
+
+
+class Variance(KeepingHook):
+    """Spread of the mean gradients of the last epochs.
+
+    All of it follows from the inner products of the gradients, of which one row is new per epoch.
+    """
+
+    name = "variance"
+    unit = "epoch"
+    uses = frozenset({"epoch_gradient"})
+    points = ("POST_EPOCH",)
+    cost = "as norms, and window inner products per epoch (about 0.5 % of a step); keeps window gradients"
+    metrics = {
+        "gradient_variance": "sum over components of their variance over the window (n - 1)",
+        "mean_pairwise_cos": "mean cosine over all pairs of the window",
+        "signal_to_noise": "norm(mean gradient) / sqrt(gradient_variance)",
+        "window_mean_norm": "norm of the mean gradient of the window",
+    }
+    Settings = VarianceSettings
+
+    def __init__(self, settings: HookSettings | None = None) -> None:
+        super().__init__(settings)
+        self._window = Window(self.settings.window)
+        self.state_dict = self._window.state_dict  # type: ignore[method-assign]
+        self.load_state_dict = self._window.load_state_dict  # type: ignore[method-assign]
+
+    def compute(self, context: Context) -> Metrics:
+        """Statistics of the window, from two epochs on."""
+        gram = self._window.push(context.epoch_gradient)
+        return _window_metrics(gram) if gram.shape[-1] > 1 else {}
+
+
+def _window_metrics(gram: Tensor) -> Metrics:
+    """From inner products (S, n, n)."""
+    n = gram.shape[-1]
+    squares = gram.diagonal(dim1=-2, dim2=-1)
+    mean_square = gram.sum((-2, -1)).clamp(min=0) / n**2
+    variance = (squares.sum(-1) - n * mean_square).clamp(min=0) / (n - 1)
+    lengths = squares.sqrt()
+    cosines = ratio(gram, lengths[..., :, None] * lengths[..., None, :])
+    upper = torch.triu_indices(n, n, 1, device=gram.device)
+    return {
+        "gradient_variance": variance,
+        "mean_pairwise_cos": cosines[..., upper[0], upper[1]].mean(-1),
+        "signal_to_noise": ratio(mean_square.sqrt(), variance.sqrt()),
+        "window_mean_norm": mean_square.sqrt(),
+    }

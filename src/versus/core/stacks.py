@@ -1,0 +1,131 @@
+"""All stacks of a comparison trained one after the other, and what comes of them as tables."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from versus.core import runfiles
+from versus.core.display import Display
+from versus.core.experiment import Experiment, ModelPart
+from versus.core.hooks import catalogue
+from versus.core.hooks.base import Hook
+from versus.core.hooks.reference import load_reference
+from versus.core.hooks.trajectory import Trajectory
+from versus.core.learner import Learner, Metrics
+from versus.core.runs import BaseComparison, RunConfig
+from versus.core.services import TensorBoardSink, WandbSink
+from versus.core.sinks import CallbackSink, ConsoleSink, CsvSink, Sink, per_run
+from versus.core.stages import Places
+from versus.core.trainer import Rhythm, Trainer
+
+
+@dataclass
+class Tables:
+    """Final metrics and costs, one row per (variant, seed), and the models per variant."""
+
+    metrics: pd.DataFrame
+    cost: pd.DataFrame
+    models: dict[str, ModelPart]
+
+
+def train_all(
+    experiment: Experiment,
+    comparison: BaseComparison,
+    places: Places,
+    display: Display,
+    send: Callable[[], None] | None,
+) -> Tables:
+    """Train every stack of the comparison, or restore it, and write the files of its runs."""
+    stacks = experiment.stacks(comparison.expand())
+    parts = []
+    for number, stack in enumerate(stacks):
+        folder = places.work / "stacks" / f"{number:04d}"
+        learner = experiment.build(stack, places.data)
+        label = f"training {number + 1} of {len(stacks)}"
+        with display.training(label, learner, experiment.LIVE_METRICS) as watcher:
+            sinks = _sinks(stack[0].config, folder, places, display, send)
+            trainer = trainer_of(experiment, stack, learner, folder, [watcher], sinks)
+            finals = trainer.run()
+        tables = _tables(experiment, trainer, finals)
+        runfiles.write(trainer, stack, tables.metrics, tables.cost, places)
+        parts.append(tables)
+    return Tables(
+        pd.concat([part.metrics for part in parts], ignore_index=True),
+        pd.concat([part.cost for part in parts], ignore_index=True),
+        _merged(part.models for part in parts),
+    )
+
+
+def trainer_of(
+    experiment: Experiment,
+    stack: Sequence[RunConfig],
+    learner: Learner,
+    folder: Path,
+    watchers: Sequence[Hook] = (),
+    sinks: Sequence[Sink] = (),
+) -> Trainer:
+    """The trainer of one stack in ``folder``, with the hooks that its settings ask for."""
+    settings: BaseComparison = stack[0].config
+    hooks = catalogue.choose(experiment, settings.hooks, learner)
+    if settings.hooks.trajectory:
+        hooks.append(Trajectory(folder / "trajectory.bin"))
+    return Trainer(
+        learner,
+        folder,
+        hooks=[*hooks, *watchers],
+        sinks=sinks,
+        rhythm=Rhythm.of(settings),
+        reference=load_reference(settings.hooks.reference, learner),
+    )
+
+
+def _sinks(
+    settings: BaseComparison,
+    folder: Path,
+    places: Places,
+    display: Display,
+    send: Callable[[], None] | None,
+) -> list[Sink]:
+    lines, log = folder / "metrics.jsonl", settings.log
+    sinks: list[Sink] = []
+    if "console" in log.sinks:
+        sinks.append(ConsoleSink(lines, display))
+    if "csv" in log.sinks:
+        sinks.append(CsvSink(lines))
+    if "mlflow" in log.sinks and send is not None:
+        sinks.append(CallbackSink(send))
+    if log.wandb:
+        group = f"{settings.experiment}-{places.work.name[:8]}"
+        sinks.append(WandbSink(lines, log.wandb, group, places.work / "wandb"))
+    if log.tensorboard:
+        sinks.append(TensorBoardSink(lines, places.results / log.tensorboard))
+    return sinks
+
+
+def _tables(experiment: Experiment, trainer: Trainer, finals: Metrics) -> Tables:
+    learner = trainer.learner
+    cost = _table(learner, trainer.costs())
+    if "tokens" in cost:
+        cost["tokens_per_s"] = cost["tokens"] / cost["seconds"].clip(lower=1e-9)
+    return Tables(_table(learner, finals), cost, dict(experiment.models(learner)))
+
+
+def _table(learner: Learner, metrics: Mapping[str, Any]) -> pd.DataFrame:
+    rows = per_run(metrics, learner.runs)
+    return pd.DataFrame(
+        [{**run._asdict(), **row} for run, row in zip(learner.runs, rows, strict=True)]
+    )
+
+
+def _merged(parts: Iterable[Mapping[str, ModelPart]]) -> dict[str, ModelPart]:
+    """One model per variant, with the weights of its seeds from all stacks."""
+    merged: dict[str, ModelPart] = {}
+    for models in parts:
+        for variant, part in models.items():
+            known = merged.get(variant)
+            weights = {**known.weights, **part.weights} if known else part.weights
+            merged[variant] = ModelPart(part.name, weights, part.config)
+    return merged
