@@ -14,7 +14,7 @@ from versus.core.runs import RunKey
 from versus.core.sinks import per_run
 from versus.experiments.memory import naive
 from versus.experiments.memory.config import Comparison, Task
-from versus.experiments.memory.data import read_stream
+from versus.experiments.memory.data.stages import read_stream
 from versus.experiments.memory.learner import MemoryLearner
 from versus.experiments.memory.outputs import notes
 from versus.experiments.memory.rules import RuleSettings

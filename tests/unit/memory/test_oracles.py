@@ -13,7 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from versus.experiments.memory import fast, oracles, scenarios
+from versus.experiments.memory import fast, oracles, 
+from versus.experiments.memory.data import scenarios
 from versus.experiments.memory.rules import RuleSettings
 
 DIM, ROWS = 32, 8

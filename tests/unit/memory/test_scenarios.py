@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from versus.core.errors import ConfigError
 from versus.experiments.memory.config import DataConfig, StreamConfig
-from versus.experiments.memory.scenarios import KINDS, Mapped, generate, preset
+from versus.experiments.memory.data.scenarios import KINDS, Mapped, generate, preset
 
 SIZES: dict[str, Any] = {"steps": 300, "dim": 16, "rows": 4, "seed": 7}
 

@@ -16,8 +16,8 @@ from versus.core import stages
 from versus.core.experiment import find
 from versus.experiments.memory import reads
 from versus.experiments.memory.config import Comparison
-from versus.experiments.memory.data import Pairs, read_stream
-from versus.experiments.memory.scenarios import KINDS, generate
+from versus.experiments.memory.data.scenarios import KINDS, generate
+from versus.experiments.memory.data.stages import Pairs, read_stream
 
 SIZES: dict[str, Any] = {"steps": 300, "dim": 16, "rows": 4, "seed": 7}
 POOL, PASSES = 6, 3

@@ -45,17 +45,12 @@ def comparison(table: pd.DataFrame, values: pd.DataFrame, baseline: str) -> pd.D
     if gaps.empty:
         return summary
     joined = summary.merge(gaps, on=["metric", "variant"], how="left")
-    low, high = joined.pop("low"), joined.pop("high")
-    joined["pairs"] = joined["pairs"].fillna(0).astype(int)
-    joined.insert(
-        joined.columns.get_loc("pairs"),
-        "ci",
-        [
-            "-" if np.isnan(a) else f"[{number(a)}, {number(b)}]"
-            for a, b in zip(low, high, strict=True)
-        ],
-    )
-    return joined
+    pairs, low, high = joined.pop("pairs"), joined.pop("low"), joined.pop("high")
+    joined["ci"] = [
+        "-" if np.isnan(a) else f"[{number(a)}, {number(b)}]"
+        for a, b in zip(low, high, strict=True)
+    ]
+    return joined.assign(pairs=pairs.fillna(0).astype(int))
 
 
 def draw(request: Request, values: pd.DataFrame) -> "Figure":

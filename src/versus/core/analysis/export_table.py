@@ -1,6 +1,7 @@
 """A table of variants and metrics, mean ± standard deviation over seeds, as LaTeX or Markdown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -63,18 +64,18 @@ def cells(
     means: pd.DataFrame, variants: Sequence[str], metrics: Sequence[str], precision: int
 ) -> Cells:
     """Variant -> metric -> (mean, sd) as text; a dash for what is not there, no sd for one seed."""
-    texts: dict[str, dict[str, tuple[str, str]]] = {}
-    for variant in variants:
-        texts[variant] = {}
-        for metric in metrics:
-            there = (metric, variant) in means.index
-            mean, sd, n = means.loc[(metric, variant)] if there else (float("nan"),) * 2 + (0,)
-            spread = "" if pd.isna(sd) or n < 2 else f"{sd:.2g}"
-            texts[variant][metric] = (
-                "-" if n == 0 else f"{mean:#.{precision}g}".rstrip("."),
-                spread,
-            )
-    return texts
+    there = means.to_dict("index")
+    return {
+        variant: {metric: _cell(there.get((metric, variant)), precision) for metric in metrics}
+        for variant in variants
+    }
+
+
+def _cell(entry: Mapping[Hashable, Any] | None, precision: int) -> tuple[str, str]:
+    if entry is None or entry["n"] == 0:
+        return "-", ""
+    spread = "" if pd.isna(entry["sd"]) else f"{entry['sd']:.2g}"
+    return f"{entry['mean']:#.{precision}g}".rstrip("."), spread
 
 
 def as_markdown(rows: Cells, metrics: Sequence[str], best: Mapping[str, str]) -> str:

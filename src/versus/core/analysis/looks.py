@@ -44,7 +44,8 @@ class Look:
         """Matplotlib with these settings, and the caller's settings afterwards."""
         import matplotlib
 
-        with matplotlib.rc_context({**drawing.STYLE, **self.settings}):  # type: ignore[arg-type]
+        settings: dict[Any, Any] = {**drawing.STYLE, **self.settings}
+        with matplotlib.rc_context(settings):
             yield
 
     def signed_map(self) -> "Colormap":

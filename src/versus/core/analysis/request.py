@@ -124,16 +124,27 @@ class Request:
         """
         known = self._known(finals)
         if self.options.metrics:
+            self._refuse_finals(known)
             return names.resolve(self.options.metrics, known, self.display.note)
+        known.sort(key=lambda name: not name.startswith(("train/", "val/", "test/")))
         shown_ones = [n for n in known if re.search(r"(loss|accuracy)$", n)][:6] or known[:6]
         left = len(known) - len(shown_ones)
         if left:
             self.display.note(f"no --metrics: showing {', '.join(shown_ones)}; {left} more exist")
         return shown_ones
 
+    def _refuse_finals(self, known: Sequence[str]) -> None:
+        once = set(self.options.metrics) & set(self.source.finals["metric"]) - set(known)
+        if once:
+            raise ConfigError(
+                f"--metrics: {', '.join(sorted(once))} is measured once, at the end of training; "
+                "compare and export_table show it"
+            )
+
     def _known(self, finals: bool) -> list[str]:
-        series = self.source.names
-        known = list(dict.fromkeys([*series, *self.source.finals["metric"]])) if finals else series
+        known = self.source.names
+        if finals:
+            known = list(dict.fromkeys([*known, *self.source.finals["metric"]]))
         if not known:
             raise ConfigError(
                 f"versus analyze: {self.source.title} holds no metric series (it has not begun, or "

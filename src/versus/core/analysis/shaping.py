@@ -27,7 +27,7 @@ def over(table: pd.DataFrame, axis: str | None, limits: Sequence[float] | None) 
         raise ConfigError("--over epoch: these series were recorded without epochs; use step")
     placed = table.assign(x=table[name])
     if limits is not None:
-        placed = placed[placed["x"].between(*limits)]
+        placed = placed[placed["x"].between(limits[0], limits[1])]
         if placed.empty:
             there = f"{table[name].min():g} to {table[name].max():g}"
             given = f"{limits[0]:g} {limits[1]:g}"
@@ -90,8 +90,9 @@ def half_width(spread: "pd.Series[float]", n: "pd.Series[int]") -> "pd.Series[fl
     """Half of the 95 % t-interval of means over ``n`` values with a standard deviation."""
     from scipy.special import stdtrit
 
-    quantile = stdtrit(n.clip(lower=2) - 1, 0.975)
-    return spread.fillna(0.0) * quantile / np.sqrt(n)
+    quantile = stdtrit(n.clip(lower=2).to_numpy() - 1, 0.975)
+    half: pd.Series[float] = spread.fillna(0.0) * quantile / np.sqrt(n)
+    return half
 
 
 def _shared_ends(table: pd.DataFrame, finite: pd.DataFrame) -> pd.DataFrame:
@@ -139,4 +140,5 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 def wide_means(table: pd.DataFrame, variant: str) -> pd.DataFrame:
     """Means over seeds of one variant: one row per ``x``, one column per metric."""
     rows = table[(table["variant"] == variant) & np.isfinite(table["value"])]
-    return rows.pivot_table(index="x", columns="metric", values="value", aggfunc="mean", sort=True)
+    means: pd.DataFrame = rows.pivot_table(index="x", columns="metric", values="value", sort=True)
+    return means

@@ -56,7 +56,7 @@ def best_variants(
     """Metric -> its best variant; ``way`` is ``max`` or ``min``, None lets the name decide."""
     best = {}
     for metric in metrics:
-        column = means.loc[metric, "mean"].replace([np.inf, -np.inf], math.nan).dropna()
+        column = means["mean"].xs(metric).replace([np.inf, -np.inf], math.nan).dropna()
         wanted = way or better(metric)
         if wanted is not None and len(column):
             best[metric] = str(column.idxmax() if wanted == "max" else column.idxmin())

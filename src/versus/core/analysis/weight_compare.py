@@ -155,8 +155,8 @@ def draw_spectra(request: Request, models: Models, layers: Sequence[str]) -> "Fi
             for variant, seeds in models.items():
                 values = np.mean([spectrum(w[layer]) for w in seeds.values()], axis=0)[:rank]
                 ranks = np.arange(1, len(values) + 1)
-                marker = {"marker": "o", "markersize": 3} if len(values) < 30 else {}
-                ax.plot(ranks, values, color=colours[variant], label=variant, **marker)
+                marker = "o" if len(values) < 30 else ""
+                ax.plot(ranks, values, color=colours[variant], marker=marker, ms=3, label=variant)
             ax.set_yscale("log", nonpositive="mask")
             drawing.name_ticks(ax.yaxis, *ax.get_ylim())
             ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
@@ -209,7 +209,7 @@ def _cosine(a: Array, b: Array) -> float:
 def _pairs(alike: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     columns = {}
     for a, b in itertools.combinations(next(iter(alike.values())).columns, 2):
-        columns[f"{a} ~ {b}"] = [float(values.loc[a, b]) for values in alike.values()]
+        columns[f"{a} ~ {b}"] = [values[b][a] for values in alike.values()]
     if not columns:
         return pd.DataFrame({"cosine": ["one variant: nothing to compare"]})
     return pd.DataFrame({"cosine": list(alike), **columns})

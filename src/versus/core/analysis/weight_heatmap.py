@@ -127,7 +127,8 @@ def draw_singular(request: Request, matrices: Mapping[str, Array], about: str) -
                 ax.set_title(title, fontsize=9)
                 ax.set_xlabel("column" if view is views[0][1] else "singular direction")
                 if view is not views[0][1]:
-                    ax.set_xticks(range(view.shape[1]), range(1, view.shape[1] + 1), fontsize=8)
+                    labels = [str(direction + 1) for direction in range(view.shape[1])]
+                    ax.set_xticks(range(view.shape[1]), labels, fontsize=8)
                 heat.bar(figure, image, [ax])
             axes[3 * index].set_ylabel("row")
     return figure

@@ -14,8 +14,8 @@ class KeepingHook(Hook):
     """A hook whose state is some of its attributes; it draws no random numbers.
 
     Attributes:
-        kept: names of the attributes that are saved: tensors, JSON values, or lists of them. A
-            tensor in one of them is replaced, never changed in place.
+        kept: names of the attributes that are saved: tensors, JSON values, lists of
+            them, or a :class:`Window`. A tensor is replaced, never changed in place.
     """
 
     kept: ClassVar[tuple[str, ...]] = ()
@@ -23,16 +23,24 @@ class KeepingHook(Hook):
 
     def state_dict(self) -> dict[str, Any]:
         """The kept attributes by name."""
-        return {
-            name: list(value) if isinstance(value := getattr(self, name), list) else value
-            for name in self.kept
-        }
+        return {name: _state(getattr(self, name)) for name in self.kept}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
         for name in self.kept:
-            value = state[name]
-            setattr(self, name, list(value) if isinstance(value, list) else value)
+            present = getattr(self, name)
+            if isinstance(present, Window):
+                present.load_state_dict(state[name])
+            else:
+                setattr(self, name, _copied(state[name]))
+
+
+def _state(value: Any) -> Any:
+    return value.state_dict() if isinstance(value, Window) else _copied(value)
+
+
+def _copied(value: Any) -> Any:
+    return list(value) if isinstance(value, list) else value
 
 
 class Window:

@@ -18,12 +18,14 @@ DEGREES = 180 / math.pi
 
 def norm(rows: Tensor) -> Tensor:
     """Euclidean length of each row, (..., P) -> (...)."""
-    return torch.linalg.vector_norm(rows, dim=-1)
+    length: Tensor = torch.linalg.vector_norm(rows, dim=-1)
+    return length
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
     """Inner product of each row of ``a`` with that of ``b``, (..., P) -> (...)."""
-    return torch.linalg.vecdot(a, b)
+    product: Tensor = torch.linalg.vecdot(a, b)
+    return product
 
 
 def ratio(a: Tensor, b: Tensor | float) -> Tensor:
@@ -82,7 +84,8 @@ def share(weights: Tensor) -> Tensor:
 
 def entropy(shares: Tensor) -> Tensor:
     """Shannon entropy in nats of fractions that sum to one, (..., n) -> (...)."""
-    return -torch.special.xlogy(shares, shares).sum(-1)
+    total: Tensor = torch.special.xlogy(shares, shares).sum(-1)
+    return -total
 
 
 def gini(amounts: Tensor) -> Tensor:

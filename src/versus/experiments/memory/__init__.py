@@ -6,7 +6,7 @@ seed document calls Omega: ridge regression solved anew on the window.
 """
 
 from versus.experiments.memory.config import ALIASES, Comparison
-from versus.experiments.memory.data import stages
+from versus.experiments.memory.data.stages import stages
 from versus.experiments.memory.evaluate import evaluate, example, predictor
 from versus.experiments.memory.learner import build, models, stacks
 from versus.experiments.memory.outputs import (

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from versus.core.config import Section
 from versus.core.errors import ConfigError
 from versus.core.runs import BaseComparison
-from versus.experiments.memory.data_config import DataConfig, StreamConfig, Task
+from versus.experiments.memory.data.config import DataConfig, StreamConfig, Task
 from versus.experiments.memory.features import Features
 from versus.experiments.memory.rules import Read, RuleSettings, StepNorm, canonical
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from versus.experiments.memory import fast, reads
 from versus.experiments.memory.config import Task
-from versus.experiments.memory.data import Pairs
+from versus.experiments.memory.data.stages import Pairs
 from versus.experiments.memory.rules import RULES, RuleSettings
 
 # A run whose squared error in a chunk exceeds this many times the signal has diverged.

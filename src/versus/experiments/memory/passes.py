@@ -9,7 +9,7 @@ from torch import Tensor
 
 from versus.experiments.memory import steps
 from versus.experiments.memory.config import Comparison, Task
-from versus.experiments.memory.data import Pairs, read_stream
+from versus.experiments.memory.data.stages import Pairs, read_stream
 from versus.experiments.memory.engine import Group, groups_of
 from versus.experiments.memory.rules import RULES, RuleSettings
 

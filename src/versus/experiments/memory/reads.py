@@ -8,7 +8,7 @@ import itertools
 import torch
 from torch import Tensor
 
-from versus.experiments.memory.data import Pairs
+from versus.experiments.memory.data.stages import Pairs
 
 AGES = 8
 

@@ -1,7 +1,7 @@
 """How the gradients of neighbouring batches are related."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -38,11 +38,11 @@ class BatchDynamics(KeepingHook):
         "a copy of the gradient per step of a burst and the products of all of them after it "
         "(about 1.2 % of a step); keeps 51 gradients"
     )
-    metrics = {
+    metrics: ClassVar = {
         "lag_{k}": "mean cosine of gradients k steps apart",
         "autocorrelation_mean": "mean of lag_{k} over the lags",
         "efficiency_{n}": "norm of the sum of the last n gradients / sum of their norms",
-        "effective_rank": "(sum s)^2 / sum s^2 of the singular values of the gradients, not centred",
+        "effective_rank": "(sum s)^2 / sum s^2 of their singular values, not centred",
         "top1_variance": "s_1^2 / sum s^2",
     }
     Settings = BatchDynamicsSettings
@@ -68,18 +68,13 @@ class BatchDynamics(KeepingHook):
 
     def on_epoch_end(self, context: Context) -> None:
         """Describe a burst that is over, or what a schedule without end has gathered."""
-        goes_on = self.settings.due(context.step) and self._count < self._size
-        if self._ring is None or self._count < 2 or (goes_on and self._size <= self._bound()):
+        goes_on = self.settings.due(context.step)
+        if self._ring is None or self._count < 2 or (goes_on and self._count < self._size):
             return
         kept = self._in_order(self._ring)
         context.log(_gram_metrics(kept @ kept.mT, self.settings.lags, self.settings.spans))
-        if not self.settings.due(context.step):
-            self._count, self._last = 0, -1
-
-    def _bound(self) -> float:
-        """Steps that a burst lasts."""
-        settings = self.settings
-        return float("inf") if settings.burst >= settings.every else settings.burst
+        if not goes_on:
+            self._count = 0
 
     def _in_order(self, ring: Tensor) -> Tensor:
         """The kept gradients, (S, n, P), oldest first."""
@@ -107,9 +102,7 @@ def _gram_metrics(gram: Tensor, lags: tuple[int, ...], spans: tuple[int, ...]) -
     n = gram.shape[-1]
     lengths = gram.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
     cosines = ratio(gram, lengths[..., :, None] * lengths[..., None, :])
-    by_lag = {
-        f"lag_{k}": cosines.diagonal(k, dim1=-2, dim2=-1).nanmean(-1) for k in lags if k < n
-    }
+    by_lag = {f"lag_{k}": cosines.diagonal(k, dim1=-2, dim2=-1).nanmean(-1) for k in lags if k < n}
     efficiency = {
         f"efficiency_{w}": ratio(
             gram[..., n - w :, n - w :].sum((-2, -1)).clamp(min=0).sqrt(),

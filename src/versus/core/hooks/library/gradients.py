@@ -1,5 +1,7 @@
 """The mean gradient of each epoch, and how it varies from epoch to epoch."""
 
+from typing import ClassVar
+
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -18,7 +20,7 @@ class Norms(KeepingHook):
     uses = frozenset({"epoch_gradient"})
     points = ("POST_EPOCH",)
     cost = "one addition to the epoch's gradient per step, shared by hooks (about 0.7 % of a step)"
-    metrics = {
+    metrics: ClassVar = {
         "total_norm": "norm of the mean gradient of the epoch's steps",
         "max_component": "its largest absolute component",
         "mean_component": "mean absolute component",
@@ -45,7 +47,7 @@ class Consecutive(KeepingHook):
     uses = frozenset({"epoch_gradient"})
     points = ("POST_EPOCH",)
     cost = "as norms, and a copy of the gradient per epoch (about 0.2 % of a step)"
-    metrics = {
+    metrics: ClassVar = {
         "cos_sim": "cosine between the mean gradients of this epoch and of the one before",
         "angle_degrees": "the angle itself",
     }
@@ -80,20 +82,22 @@ class Variance(KeepingHook):
     unit = "epoch"
     uses = frozenset({"epoch_gradient"})
     points = ("POST_EPOCH",)
-    cost = "as norms, and window inner products per epoch (about 0.5 % of a step); keeps window gradients"
-    metrics = {
+    cost = (
+        "as norms, and one inner product per epoch of the window (about 0.5 % of a step); keeps "
+        "their gradients"
+    )
+    metrics: ClassVar = {
         "gradient_variance": "sum over components of their variance over the window (n - 1)",
         "mean_pairwise_cos": "mean cosine over all pairs of the window",
         "signal_to_noise": "norm(mean gradient) / sqrt(gradient_variance)",
         "window_mean_norm": "norm of the mean gradient of the window",
     }
     Settings = VarianceSettings
+    kept = ("_window",)
 
     def __init__(self, settings: HookSettings | None = None) -> None:
         super().__init__(settings)
         self._window = Window(self.settings.window)
-        self.state_dict = self._window.state_dict  # type: ignore[method-assign]
-        self.load_state_dict = self._window.load_state_dict  # type: ignore[method-assign]
 
     def compute(self, context: Context) -> Metrics:
         """Statistics of the window, from two epochs on."""

@@ -1,5 +1,7 @@
 """Structure of each parameter."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -28,7 +30,7 @@ class WeightTracking(KeepingHook):
     uses = frozenset({"epoch_gradient"})
     points = ("POST_EPOCH",)
     cost = "singular values of every matrix in due epochs (about 0.6 % of a step)"
-    metrics = {
+    metrics: ClassVar = {
         "weight_norm/{parameter}": "norm of the parameter",
         "top_sv/{parameter}": "largest singular value",
         "effective_rank/{parameter}": "(sum s)^2 / sum s^2 of the singular values",

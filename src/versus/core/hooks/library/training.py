@@ -1,5 +1,7 @@
 """Loss, accuracy and the health of training."""
 
+from typing import ClassVar
+
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -21,7 +23,7 @@ class TrainingMetrics(KeepingHook):
     name = "training_metrics"
     unit = "epoch"
     cost = "one addition per step (below 0.1 % of a step)"
-    metrics = {
+    metrics: ClassVar = {
         "loss": "mean training loss of the epoch's steps",
         "training_accuracy": "accuracy on the training data, in percent",
         "validation_accuracy": "accuracy on unseen data, in percent",
@@ -77,7 +79,7 @@ class TrainingDiagnostics(KeepingHook):
         "a norm of the gradient per step, a copy of the weights every update_every-th "
         "(about 0.7 % of a step)"
     )
-    metrics = {
+    metrics: ClassVar = {
         "loss_mean": "mean training loss of the epoch's steps",
         "loss_std": "its standard deviation over the steps",
         "loss_volatility": "loss_std / loss_mean",

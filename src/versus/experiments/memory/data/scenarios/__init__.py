@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from versus.core.errors import ConfigError
-from versus.experiments.memory.scenarios.draws import Stream, is_integer
-from versus.experiments.memory.scenarios.mapped import Mapped
-from versus.experiments.memory.scenarios.stored import Associations, Overwrite
+from versus.experiments.memory.data.scenarios.draws import Stream, is_integer
+from versus.experiments.memory.data.scenarios.mapped import Mapped
+from versus.experiments.memory.data.scenarios.stored import Associations, Overwrite
 
 __all__ = ["KINDS", "Mapped", "Scenario", "Stream", "generate", "misfits", "preset"]
 

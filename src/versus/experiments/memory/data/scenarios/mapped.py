@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from versus.core.errors import ConfigError
-from versus.experiments.memory.scenarios.draws import (
+from versus.experiments.memory.data.scenarios.draws import (
     Array64,
     Integers,
     Stream,

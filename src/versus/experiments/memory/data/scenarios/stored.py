@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from versus.experiments.memory.scenarios.draws import (
+from versus.experiments.memory.data.scenarios.draws import (
     Array64,
     Integers,
     Stream,

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from versus.core.config import Section
 from versus.core.errors import ConfigError
-from versus.experiments.memory import scenarios
+from versus.experiments.memory.data import scenarios
 
 SILENT = ("overwrite", "mqar", "forgetting-mqar")
 

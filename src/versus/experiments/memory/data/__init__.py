@@ -1,0 +1,1 @@
+"""Streams of key-value pairs: everything that the data stage reads."""
