@@ -14,9 +14,9 @@ from versus.core import comparison, drawing
 from versus.core.errors import DataError
 from versus.core.paths import write_json
 from versus.core.tables import write_table
-from versus.experiments.memory import naive, oracle_curves, results, 
-from versus.experiments.memory.data import scenarios
+from versus.experiments.memory import naive, oracle_curves, results
 from versus.experiments.memory.config import Comparison, DataConfig
+from versus.experiments.memory.data import scenarios
 from versus.experiments.memory.outputs import plots as plots_of
 from versus.experiments.memory.pictures import plot_csv
 from versus.experiments.memory.rules import RuleSettings

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from versus.experiments.memory import fast, oracles, 
+from versus.experiments.memory import fast, oracles
 from versus.experiments.memory.data import scenarios
 from versus.experiments.memory.rules import RuleSettings
 

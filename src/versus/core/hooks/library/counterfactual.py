@@ -113,7 +113,7 @@ class Counterfactual(_ReplayHook):
 
 def _to_solution(parts: Mapping[str, Tensor], context: Context) -> Metrics:
     ahead = context.reference - context.values
-    metrics: ClassVar = {}
+    metrics: dict[str, Tensor] = {}
     for name, part in parts.items():
         towards = cosine(-part, ahead)
         metrics[f"{name}_grad_cossim_to_solution"] = towards
