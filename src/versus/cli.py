@@ -18,6 +18,7 @@ usage: versus VERB [EXPERIMENT] [options] [--key value ...]
   compare X             verdict and plots again, from the tables on disk
   evaluate X            measure registered models; reproduces the training's metrics
   promote X             make candidates champions where they are better; --rollback, --history
+  export X --path DIR   weights as one file (--format pt for torch.load)
   search X --trials N   look for better settings on the tuning seeds (Optuna)
   plots X [--csv FILE]  pictures of a finished comparison, or of a table from elsewhere
   analyze X TOOL        pictures and tables of metrics and weights; analyze --list
@@ -36,6 +37,7 @@ VERBS = {
     "compare": "comparisons.compare",
     "evaluate": "models.evaluate",
     "promote": "models.promote",
+    "export": "models.export",
     "search": "comparisons.search",
     "plots": "comparisons.plots",
     "analyze": "analysis.analyze",

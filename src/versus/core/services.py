@@ -5,6 +5,7 @@ on as lines become safe, so that a resumed training leaves one continuous curve.
 """
 
 import math
+import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ class WandbSink(SeriesSink):
             config=run._asdict(),
             dir=self.folder,
             reinit="create_new",
-            resume="allow",
+            resume=None if os.environ.get("WANDB_MODE") == "offline" else "allow",
             settings=wandb.Settings(console="off", x_disable_stats=True, silent=True),
         )
 

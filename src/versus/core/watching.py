@@ -21,7 +21,7 @@ from versus.core.sinks import per_run
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 REFRESH = 0.25  # seconds between two pictures
-LABEL, VALUE, NARROWEST = 24, 9, 5  # columns of a metric's name, a value, the shortest curve
+LABEL, VALUE, NARROWEST = 20, 8, 5  # columns of a metric's name, a value, the shortest curve
 
 
 class ProgressBar(Hook):
@@ -174,7 +174,7 @@ def _range(courses: Iterable[Sequence[float]]) -> tuple[float, float]:
 def _cell(course: Sequence[float], scale: tuple[float, float], width: int) -> str:
     if not course:
         return ""
-    return f"{course[-1]:<{VALUE}.4g} {sparkline(course, scale, width)}"
+    return f"{course[-1]:<{VALUE}.3g} {sparkline(course, scale, width)}"
 
 
 def sparkline(course: Sequence[float], scale: tuple[float, float], width: int) -> str:

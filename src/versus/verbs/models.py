@@ -66,3 +66,27 @@ def promote(words: list[str]) -> None:
         return promotion.promote(gate, uri, display)
 
     promotion.for_each(suite, options.model or (), decide)
+
+
+def export(words: list[str]) -> None:
+    """Weights as a file for other programs."""
+    name, words = experiment_first("export", words)
+    about = (
+        "Write a model's weights as one file: pt is a state dict for "
+        "torch.load(weights_only=True), safetensors the same without pickle."
+    )
+    path = Option("path", "a model folder (results/.../models/VARIANT)", Path)
+    model = Option("model", "models:/NAME@ALIAS or models:/NAME/VERSION")
+    seed = Option("seed", "only this seed's weights, under the parameters' own names", int)
+    form = Option("format", "pt or safetensors (default: pt)", default="pt")
+    out = Option("out", "the file to write (default: MODEL.FORMAT in the working folder)", Path)
+    options, rest = parse("export", about, words, path, model, seed, form, out, experiment=name)
+    no_more("export", rest)
+
+    from versus.core import exporting
+    from versus.core.paths import shown
+
+    part = exporting.chosen(name, options.path, options.model)
+    file = options.out or Path(f"{part.name}.{options.format}")
+    exporting.export(part, file, options.format, options.seed)
+    Display(options.quiet).line(shown(file))

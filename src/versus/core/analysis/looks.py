@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from versus.core import drawing
 from versus.core.paths import replacing
 
 if TYPE_CHECKING:
@@ -43,6 +42,8 @@ class Look:
     def applied(self) -> Iterator[None]:
         """Matplotlib with these settings, and the caller's settings afterwards."""
         import matplotlib
+
+        from versus.core import drawing  # SciPy's statistics come with it
 
         settings: dict[Any, Any] = {**drawing.STYLE, **self.settings}
         with matplotlib.rc_context(settings):

@@ -60,8 +60,6 @@ def run(request: Request) -> None:
     metrics = request.metrics()
     raw = request.table(metrics, smooth=False)
     request.print_table(shaping.summary(raw))
-    if request.options.normalize:
-        raw = normalised(raw)
     figure = draw(request, metrics, raw)
     grid = request.options.layout == "grid"
     view = f"grid-by-{request.options.group_by}" if grid else "overlay"
@@ -79,6 +77,7 @@ def normalised(table: pd.DataFrame) -> pd.DataFrame:
 def draw(request: Request, metrics: Sequence[str], raw: pd.DataFrame) -> "Figure":
     """The picture of some metrics, from their unsmoothed series."""
     options, look = request.options, request.look
+    raw = normalised(raw) if options.normalize else raw
     smooth = shaping.smoothed(raw, options.smooth)
     variants = request.variants(raw)
     split = options.layout == "grid" and options.group_by == "variant"

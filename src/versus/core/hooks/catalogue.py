@@ -28,7 +28,8 @@ def catalogue(experiment: Experiment, files: Iterable[Path] = ()) -> Catalogue:
         ConfigError: if a file cannot be imported, or two hooks share a name.
     """
     own = sorted((project_root() / "hooks").glob("*.py"))
-    modules = [*_library(), *map(_imported, [*own, *files])]
+    paths = dict.fromkeys(path.resolve() for path in (*own, *files))
+    modules = [*_library(), *map(_imported, paths)]
     found: Catalogue = {}
     for hook in (*(h for m in modules for h in hooks_of(m)), *experiment.HOOKS):
         if found.setdefault(hook.name, hook) is not hook:
@@ -71,19 +72,36 @@ def _imported(path: Path) -> ModuleType:
 def choose(experiment: Experiment, choice: HookChoice, learner: Learner) -> list[Hook]:
     """The hooks that a comparison asks for, with their settings.
 
+    Members of a group whose needs this learner, or a missing reference, cannot meet are left out:
+    see :func:`notes`.
+
     Raises:
-        ConfigError: for an unknown group, hook or setting, naming the nearest, and for a hook
-            that this learner, or a missing reference, cannot serve.
+        ConfigError: for an unknown group, hook or setting, naming the nearest, and for a hook that
+            is named but has such needs.
     """
     there, wanted = selection(experiment, choice)
+    named = set(_named(experiment, choice))
     hooks = []
     for name in wanted:
-        _check_needs(there[name], choice, learner)
-        settings = configs.load(
-            there[name].Settings, [(f"hooks.settings.{name}", choice.settings.get(name, {}))]
-        )
-        hooks.append(there[name](settings))
+        obstacle = _obstacle(there[name], choice, learner)
+        if obstacle and name in named:
+            raise ConfigError(f"hook {name}: {obstacle}")
+        if not obstacle:
+            settings = configs.load(
+                there[name].Settings, [(f"hooks.settings.{name}", choice.settings.get(name, {}))]
+            )
+            hooks.append(there[name](settings))
     return hooks
+
+
+def notes(experiment: Experiment, choice: HookChoice, learner: Learner) -> list[str]:
+    """A sentence for each member of a chosen group that is left out."""
+    there, wanted = selection(experiment, choice)
+    named = set(_named(experiment, choice))
+    obstacles = {
+        name: _obstacle(there[name], choice, learner) for name in wanted if name not in named
+    }
+    return [f"hook {name} is left out: {text}" for name, text in obstacles.items() if text]
 
 
 def selection(experiment: Experiment, choice: HookChoice) -> tuple[Catalogue, list[str]]:
@@ -98,17 +116,24 @@ def selection(experiment: Experiment, choice: HookChoice) -> tuple[Catalogue, li
     there = catalogue(experiment, files)
     groups = experiment.HOOK_GROUPS
     _known("hooks.group", choice.group, groups)
-    from_files = [h.name for f in files for h in hooks_of(_imported(f))]
-    wanted = {*groups[choice.group], *from_files}
-    for name in choice.names:
-        if name in groups:
-            wanted |= set(groups[name])
-        elif not name.endswith(".py"):
-            _known("hooks.names", name, there)
-            wanted.add(name)
+    wanted = {*groups[choice.group]}.union(*(groups.get(name, ()) for name in choice.names))
+    for name in _named(experiment, choice):
+        _known("hooks.names", name, there)
+        wanted.add(name)
+    if wanted:
+        wanted.add("training_metrics")
     for name in choice.settings:
         _known("hooks.settings", name, there)
     return there, [name for name in there if name in wanted]
+
+
+def _named(experiment: Experiment, choice: HookChoice) -> Iterator[str]:
+    """The hooks that are asked for one by one, by name or by file."""
+    for name in choice.names:
+        if name.endswith(".py"):
+            yield from (hook.name for hook in hooks_of(_imported(Path(name).absolute())))
+        elif name not in experiment.HOOK_GROUPS:
+            yield name
 
 
 def _known(key: str, name: str, known: Iterable[str]) -> None:
@@ -123,20 +148,22 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}"
 
 
-def _check_needs(hook: type[Hook], choice: HookChoice, learner: Learner) -> None:
+def _obstacle(hook: type[Hook], choice: HookChoice, learner: Learner) -> str:
+    """Why the hook cannot be used here; empty where it can."""
     if "reference" in hook.uses and not choice.reference:
-        raise ConfigError(
-            f"hook {hook.name}: compares with a solution; name its weights with hooks.reference "
-            "(a folder under results/.../models, or a safetensors file)"
+        return (
+            "compares with a solution; name its weights with hooks.reference (a folder under "
+            "results/.../models, or a safetensors file)"
         )
     if hook.uses and learner.weights() is None:
-        raise ConfigError(f"hook {hook.name}: this experiment trains no weights by gradient")
+        return "this experiment trains no weights by gradient"
     for need in hook.needs:
         if not isinstance(learner, need):
-            raise ConfigError(
-                f"hook {hook.name}: needs a learner that offers {need.__name__} "
+            return (
+                f"needs a learner that offers {need.__name__} "
                 f"({(need.__doc__ or '').partition('.')[0]}); this experiment's does not"
             )
+    return ""
 
 
 def describe(hook: type[Hook]) -> str:
