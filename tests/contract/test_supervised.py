@@ -1,6 +1,7 @@
 """The trainer's contract on a small supervised stack, and its death at every moment."""
 
 import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from safetensors.torch import save_file
 from tests.contract.contract import LearnerContract, in_child, same
 from tests.contract.faults import die_at, install
 from tests.contract.supervised import LinearLearner
-from versus.core import sinks
+from versus.core import checkpoint, interruption, sinks
 from versus.core.errors import CheckpointError
 from versus.core.hooks.base import Context, Hook
 from versus.core.runs import RunKey
@@ -183,3 +184,34 @@ def test_a_kill_before_the_sinks_are_closed_loses_no_table(tmp_path: Path) -> No
     table.unlink()
     Trainer(LinearLearner(RUNS), tmp_path, sinks=[sink]).run()
     assert table.read_bytes() == written
+
+
+class Signaller(Hook):
+    """Sends this process a signal in the middle of a step."""
+
+    def __init__(self, number: int, step: int) -> None:
+        self.number, self.step = number, step
+
+    def on_step_start(self, context: Context) -> None:
+        if context.step == self.step - 1:
+            os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("step", [1, 6, 8, 18])
+def test_a_signal_saves_the_step_that_is_under_way(tmp_path: Path, number: int, step: int) -> None:
+    whole = LinearLearner(RUNS)
+    Trainer(whole, tmp_path / "whole", rhythm=Rhythm(0)).run()
+    hooks = [Signaller(number, step)]
+    stopped = Trainer(LinearLearner(RUNS), tmp_path / "a", hooks=hooks, rhythm=Rhythm(0))
+    with pytest.raises(KeyboardInterrupt):
+        stopped.run()
+    state = checkpoint.load_latest(tmp_path / "a" / "checkpoints")
+    assert state is not None
+    assert state["position"]["step"] == step
+    resumed = LinearLearner(RUNS)
+    Trainer(resumed, tmp_path / "a", rhythm=Rhythm(0)).run()
+    assert same(resumed.state_dict(), whole.state_dict())
+    lines = (sinks.series(tmp_path / name / "metrics.jsonl") for name in ("a", "whole"))
+    assert same(*lines)
+    assert not isinstance(signal.getsignal(number), interruption.Request)

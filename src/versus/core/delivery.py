@@ -1,15 +1,17 @@
 """A comparison delivered to MLflow: sent, its models registered, synced later if need be."""
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import versus
 from versus.core import pipeline, registry, tracking
 from versus.core.display import Display
 from versus.core.errors import TrackingError
-from versus.core.experiment import Experiment, find
+from versus.core.experiment import Experiment, ModelPart, find
 from versus.core.models import read_model
 from versus.core.paths import project_root, read_json, shown, write_json
 from versus.core.runs import BaseComparison
@@ -77,8 +79,8 @@ def deliver(work: Path) -> None:
 
 def _register(results: Path, links: tracking.Links, described: Mapping[str, Any]) -> None:
     experiment = find(described["experiment"])
-    for folder in sorted((results / "models").iterdir()):
-        part = read_model(folder)
+    parts = {folder: read_model(folder) for folder in sorted((results / "models").iterdir())}
+    for folder, part in sorted(parts.items(), key=lambda item: _merit(item[1], described)):
         tags = {
             "variant": str(part.config["variant"]),
             "config_digest": str(described["digest"]),
@@ -94,6 +96,17 @@ def _register(results: Path, links: tracking.Links, described: Mapping[str, Any]
             tags=tags,
             example=(example, experiment.predictor(part)(example)),
         )
+
+
+def _merit(part: ModelPart, described: Mapping[str, Any]) -> tuple[float, ...]:
+    """Grows as the means of the primary metrics get better.
+
+    Of several variants under one name the best is registered last, and so becomes the candidate.
+    """
+    sign = 1.0 if described.get("direction") == "maximize" else -1.0
+    rows = part.config["final_metrics"].values()
+    means = [fmean(float(row.get(m, "nan")) for row in rows) for m in described["primary"]]
+    return tuple(-math.inf if math.isnan(value) else sign * value for value in means)
 
 
 def sync(display: Display) -> int:

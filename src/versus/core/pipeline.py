@@ -123,6 +123,7 @@ def describe(
         "results": os.path.relpath(places.results, places.work),
         "runs": os.path.relpath(places.runs, places.work),
         "primary": list(primary_metrics(experiment, comparison)),
+        "direction": comparison.compare.direction,
         # A grid is exploration: its models stay in the results folder.
         "register": not any(len(v) > 1 for k, v in comparison.grid.items() if _is_number(v[0])),
     }

@@ -147,6 +147,8 @@ class BaseComparison(Section):
     checkpoint: Checkpoint = Checkpoint()
     log: Log = Log()
     hooks: HookChoice = HookChoice()
+    tune: Section = Section()
+    """What is settled on the tuning seeds before training; empty where an experiment has none."""
     search: Search = Search()
 
     @field_validator("tuning_seeds", mode="before")

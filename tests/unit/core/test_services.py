@@ -55,8 +55,8 @@ def history(path: Path) -> list[dict[str, Any]]:
     from wandb.proto import wandb_internal_pb2
     from wandb.sdk.internal.datastore import DataStore
 
-    store = DataStore()  # type: ignore[no-untyped-call]
-    store.open_for_scan(str(path))
+    store = DataStore()
+    store.open_for_scan(str(path))  # type: ignore[no-untyped-call]
     found = []
     while (data := store.scan_data()) is not None:  # type: ignore[no-untyped-call]
         record = wandb_internal_pb2.Record()  # type: ignore[attr-defined]
