@@ -107,9 +107,15 @@ def _source(name: str, options: "Namespace", display: Display) -> "Source":
     if options.mlflow is not None:
         from versus.core.analysis import tracked_series
 
-        return tracked_series.find(name, options.mlflow)
+        tracked = tracked_series.find(name, options.mlflow)
+        if tracked.holds_means:
+            display.note("MLflow holds one series per variant here: the mean over its seeds")
+        return tracked
 
     from versus.core.analysis import sources
     from versus.core.analysis.series import refuse
 
-    return sources.find(name, options.run, display.warn if options.skip_corrupt else refuse)
+    source = sources.find(name, options.run, display.warn if options.skip_corrupt else refuse)
+    if source.state != "finished":
+        display.note(f"{source.title} is {source.state}: its series go as far as it came")
+    return source

@@ -34,7 +34,8 @@ def write_work_folder(
             for epoch in range(1, epochs + 1)
             for seed in range(seeds)
         ]
-        (folder / "metrics.jsonl").write_text("".join(lines), encoding="utf-8")
+        written = (folder / "metrics.jsonl").write_text("".join(lines), encoding="utf-8")
+        (folder / "cursor.json").write_text(json.dumps({"bytes": written}), encoding="utf-8")
     _describe(work, variants, seeds)
     _results(work / "results", variants, seeds)
     return work
@@ -79,6 +80,8 @@ def _describe(work: Path, variants: tuple[str, ...], seeds: int) -> None:
         "digest": work.name,
         "results": "results",
         "profile": "smoke",
+        "children": "run",
+        "tags": {},
         "seeds": list(range(seeds)),
         "variants": {variant: {} for variant in variants},
         "params": {"compare.baseline": "random"},

@@ -22,7 +22,7 @@ OPTIONS = (
 def run(request: Request) -> None:
     """Print final, min and max per variant and the paired differences, and draw them."""
     metrics = request.metrics(finals=True)
-    table = request.table(metrics)
+    table = request.table(metrics, smooth=False)
     stat, baseline = request.options.stat, _baseline(request, table)
     values = tables.per_seed(table, stat)
     request.print_table(comparison(table, values, baseline), ci=str)
@@ -57,7 +57,7 @@ def draw(request: Request, values: pd.DataFrame) -> "Figure":
     """A dot per seed and a bar at their mean, a panel per metric."""
     look = request.look
     variants = request.variants(values)
-    colours = look.colours(variants)
+    colours = request.colours(variants)
     metrics = list(dict.fromkeys(values["metric"]))
     seeds = values["seed"].nunique()
     heading = request.heading(request.options.stat, f"a dot per seed ({seeds}), bar: mean")

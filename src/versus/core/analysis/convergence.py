@@ -139,7 +139,7 @@ def draw(request: Request, found: pd.DataFrame, axis: str, sign: str) -> "Figure
     """A dot per converged seed, a bar at the median, an open triangle per censored run."""
     look, options = request.look, request.options
     variants = request.variants(found)
-    colours = look.colours(variants)
+    colours = request.colours(variants)
     metrics = list(dict.fromkeys(found["metric"]))
     notes = [
         f"first {axis} of {options.sustain} records {sign} {options.threshold:g}",

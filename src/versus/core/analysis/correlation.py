@@ -115,14 +115,14 @@ def scatter(request: Request) -> None:
     table = request.table(metrics)
     rows, variants = joined(table, metrics), request.variants(table)
     request.print_table(_against(rows, variants, x, ys, options.stat))
-    colours = look.colours(variants)
+    colours = request.colours(variants)
     limited(len(ys), "panels", "choose fewer metrics with --y")
     with look.applied():
         drawn = f"{options.sample} records per variant drawn" if options.sample else ""
         text = drawing.Text(request.heading(drawn), x, "")
         figure, axes = drawing.panels(len(ys), text)
         for ax, y in zip(axes, ys, strict=True):
-            ax.set_ylabel(y)
+            ax.set_title(y)
             for variant in variants:
                 both = rows[rows["variant"] == variant][[x, y]].dropna()
                 _points(ax, both, colours[variant], variant, options)

@@ -34,7 +34,7 @@ def run(request: Request) -> None:
     """Print the table and write it."""
     options = request.options
     metrics = request.metrics(finals=True)
-    table = request.table(metrics)
+    table = request.table(metrics, smooth=False)
     means = tables.mean_and_spread(tables.per_seed(table, options.stat))
     best = _best(request, means, metrics) if options.bold_best else {}
     rows = cells(means, request.variants(table), metrics, options.precision)

@@ -25,7 +25,7 @@ OPTIONS = (
         one_of("metric", "variant", strategy="variant"),
         default="metric",
     ),
-    Option("band", "around means: range of the seeds (default), ci (95 %) or none",
+    Option("band", "around means: range of the seeds (default), ci (95 percent) or none",
            one_of("range", "ci", "none"), default="range"),
     Option("normalize", "scale every metric to its own 0 to 1", switch=True),
     Option("log-scale", "logarithmic vertical axis (also --log-y)", switch=True),
@@ -83,7 +83,9 @@ def draw(request: Request, metrics: Sequence[str], raw: pd.DataFrame) -> "Figure
     split = options.layout == "grid" and options.group_by == "variant"
     panels, lines = (variants, list(metrics)) if split else (list(metrics), variants)
     limited(len(panels), "panels", "choose some with --metrics or --variants")
-    colours, dashes = look.colours(lines), look.dashes(lines)
+    known = lines if split else [*request.source.variants, *lines]
+    colours, dashes = look.colours(known), look.dashes(known)
+    diverged = {line: _diverged(raw, "metric" if split else "variant", line) for line in lines}
     axis = request.axis(raw)
     y = "scaled to 0 … 1" if options.normalize else ""
     with look.applied():
@@ -94,8 +96,7 @@ def draw(request: Request, metrics: Sequence[str], raw: pd.DataFrame) -> "Figure
             for line in lines:
                 keys = (panel, line) if split else (line, panel)
                 pen = Pen(ax, colours[line], dashes[line])
-                label = line + _diverged(raw, *keys)
-                _curve(request, _of(smooth, *keys), pen, label)
+                _curve(request, _of(smooth, *keys), pen, line + diverged[line])
                 if options.smooth:
                     _ghost(request, _of(raw, *keys), pen)
             _scales(ax, request)
@@ -114,14 +115,16 @@ def _notes(request: Request, raw: pd.DataFrame) -> list[str]:
     means = f"mean of {seeds} seeds" if seeds > 1 and not request.each_seed else ""
     band = BANDS[options.band] if means else ""
     each = "a line per seed" if request.each_seed and seeds > 1 else ""
-    smooth = f"moving average {options.smooth:g} (faint: unsmoothed)" if options.smooth else ""
+    faint = "" if request.each_seed else " (faint: unsmoothed)"
+    smooth = f"moving average {options.smooth:g}{faint}" if options.smooth else ""
     return [means, band, each, smooth]
 
 
-def _diverged(table: pd.DataFrame, variant: str, metric: str) -> str:
-    rows = _of(table, variant, metric)
-    count = rows.loc[~np.isfinite(rows["value"]), "seed"].nunique()
-    return f" ({count} of {rows['seed'].nunique()} diverged)" if count else ""
+def _diverged(table: pd.DataFrame, column: str, line: str) -> str:
+    """How many runs of a line diverged, in any of the panels; empty where none did."""
+    rows = table[table[column] == line]
+    runs = rows.groupby(["variant", "seed"])["value"].agg(lambda v: not np.isfinite(v).all())
+    return f" ({int(runs.sum())} of {len(runs)} diverged)" if runs.any() else ""
 
 
 def _curve(request: Request, rows: pd.DataFrame, pen: Pen, label: str) -> None:

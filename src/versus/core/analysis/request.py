@@ -60,7 +60,9 @@ COMMON = (
         "seeds", "mean (with a band), all (a line each), or some seeds (a line each)", many=True
     ),
     Option("range", "two numbers: the part of the axis to look at", float, many=True),
-    Option("over", "epoch or step (default: epoch where recorded)", one_of("epoch", "step")),
+    Option(
+        "over", "epoch or step (default: epoch, where there are several)", one_of("epoch", "step")
+    ),
     Option("smooth", "weight on the past of a moving average, in [0, 1)", weight, default=0.0),
     Option("style", "dark (default) or paper", one_of(*looks.LOOKS), default="dark"),
     Option("format", "png (default) or svg", one_of("png", "svg"), default="png"),
@@ -189,6 +191,10 @@ class Request:
         """Variants of a table in the order of the request."""
         there = list(dict.fromkeys(table["variant"]))
         return [name for name in self.options.variants or there if name in there]
+
+    def colours(self, variants: Sequence[str]) -> dict[str, str]:
+        """A colour per variant, the same whichever of them are shown."""
+        return self.look.colours([*self.source.variants, *variants])
 
     def _range(self) -> Sequence[float] | None:
         limits: Sequence[float] | None = self.options.range

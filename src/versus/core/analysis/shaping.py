@@ -15,7 +15,7 @@ RUN = ["variant", "seed", "metric"]
 
 
 def over(table: pd.DataFrame, axis: str | None, limits: Sequence[float] | None) -> pd.DataFrame:
-    """The table with the column ``x``: epoch where every row has one, else step.
+    """The table with the column ``x``: ``axis``, or what :func:`axis_of` chooses.
 
     Several records of one epoch become their mean. ``limits`` (low, high) keep a part of the axis.
 
@@ -36,8 +36,9 @@ def over(table: pd.DataFrame, axis: str | None, limits: Sequence[float] | None) 
 
 
 def axis_of(table: pd.DataFrame) -> str:
-    """``epoch`` where every row of the table has one, else ``step``."""
-    return "step" if table["epoch"].isna().any() else "epoch"
+    """``epoch`` where every row has one and they span more than one epoch, else ``step``."""
+    spans = table["epoch"].notna().all() and table["epoch"].nunique() > 1
+    return "epoch" if spans else "step"
 
 
 def _per_epoch(table: pd.DataFrame) -> pd.DataFrame:

@@ -30,6 +30,10 @@ class Source(Protocol):
         """The variant that others are compared with, where one is named."""
 
     @property
+    def variants(self) -> list[str]:
+        """All variants in the order that fixes their colours."""
+
+    @property
     def names(self) -> list[str]:
         """Metrics that have a series."""
 
@@ -69,6 +73,17 @@ class Recorded:
     def baseline(self) -> str:
         """``compare.baseline`` of its params."""
         return str(self.described.get("params", {}).get("compare.baseline") or "")
+
+    @property
+    def state(self) -> str:
+        """``running``, ``finished``, ``failed`` or ``interrupted``."""
+        return str(read_json(self.work / "status.json")["state"])
+
+    @property
+    def variants(self) -> list[str]:
+        """All variants, as the results list them or training took them up."""
+        finished = list(dict.fromkeys(map(str, self.finals["variant"])))
+        return finished or list(dict.fromkeys(key.variant for key in self.columns))
 
     @cached_property
     def columns(self) -> Columns:
@@ -135,8 +150,9 @@ def _newest(experiment: str) -> Path:
 
 
 def _named(experiment: str, run: str) -> Path:
-    if (Path(run) / "comparison.json").is_file():
-        return Path(run)
+    for folder in (Path(run), project_root() / run):
+        if (folder / "comparison.json").is_file():
+            return folder
     found = comparisons(experiment)
     matching = [work for work in found if run and work.name.startswith(run)]
     if len(matching) != 1:

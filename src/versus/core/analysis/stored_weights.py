@@ -36,7 +36,7 @@ def read(request: Request) -> Models:
             f"{shown(folder)}: holds no models; finish the training, or choose another comparison "
             "with --run"
         )
-    known = list(dict.fromkeys(request.source.finals["variant"]))
+    known = request.source.variants
     there = [v for v in known if v in there] + [v for v in there if v not in known]
     variants = names.chosen("--variants", request.options.variants, there, "variant")
     models = {v: by_seed(_load(folder / v / "weights.safetensors")) for v in variants}

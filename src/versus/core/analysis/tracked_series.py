@@ -58,6 +58,16 @@ class Tracked:
         return str(self.parent.data.params.get("compare.baseline") or "")
 
     @property
+    def holds_means(self) -> bool:
+        """Whether a child stands for all seeds of a variant."""
+        return any("seed" not in child.data.tags for child in self.children)
+
+    @property
+    def variants(self) -> list[str]:
+        """All variants, in the order in which their runs began."""
+        return list(dict.fromkeys(child.data.tags["variant"] for child in self.children))
+
+    @property
     def names(self) -> list[str]:
         """Metrics of the children."""
         return sorted({name for child in self.children for name in child.data.metrics})

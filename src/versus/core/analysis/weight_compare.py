@@ -95,7 +95,7 @@ def draw_norms(request: Request, norms: pd.DataFrame, layers: Sequence[str]) -> 
     """A row per layer: a dot per variant at the mean over seeds, a line from min to max."""
     look = request.look
     variants = list(dict.fromkeys(norms["variant"]))
-    colours = look.colours(variants)
+    colours = request.colours(variants)
     with look.applied():
         notes = ("dot: mean over seeds", "line: min to max") if norms["seed"].nunique() > 1 else ()
         text = drawing.Text(request.heading(*notes), "Frobenius norm", "")
@@ -146,7 +146,7 @@ def draw_spectra(request: Request, models: Models, layers: Sequence[str]) -> "Fi
     from matplotlib.ticker import MaxNLocator
 
     look, rank = request.look, request.options.svd_rank
-    colours = look.colours(models)
+    colours = request.colours(list(models))
     limited(len(layers), "layers", "choose fewer with --top-layers")
     with look.applied():
         text = drawing.Text(request.heading("mean over seeds"), "rank", "singular value")
