@@ -292,6 +292,8 @@ def _ignored(path: Path) -> bool:
 def _content(path: Path) -> Any:
     if path.name == "verdict.json":
         return _without(json.loads(path.read_text()), "cost")
+    if path.name == "summary.json":
+        return _without(json.loads(path.read_text()), "second")
     if path.suffix == ".csv":
         rows = list(csv.DictReader(io.StringIO(path.read_text())))
         return [{k: v for k, v in row.items() if "time" not in k} for row in rows]

@@ -117,7 +117,7 @@ def parse(
 
 def _add(parser: argparse.ArgumentParser, option: Option) -> None:
     flags = [f"--{name}" for name in (option.flag, option.also) if name]
-    common = {"help": option.about, "default": option.default}
+    common = {"help": option.about.replace("%", "%%"), "default": option.default}
     if option.switch:
         parser.add_argument(*flags, nargs="?", const=True, type=_switch, metavar="BOOL", **common)
     elif option.many:

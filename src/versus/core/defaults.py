@@ -4,17 +4,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from versus.core.errors import ConfigError, DataError
+from versus.core.hooks.library.groups import GENERIC_GROUPS
 from versus.core.runs import RunConfig
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from versus.core.display import Display
+    from versus.core.experiment import ModelPart, Predictor
     from versus.core.stages import Places
 
 ALIASES: Mapping[str, str] = {}
 HOOKS: Sequence[type[Any]] = ()
-HOOK_GROUPS: Mapping[str, Sequence[str]] = {"none": ()}
+HOOK_GROUPS: Mapping[str, Sequence[str]] = GENERIC_GROUPS
 LIVE_METRICS: Sequence[str] = ()
 
 
@@ -43,10 +47,53 @@ def findings(comparison: Any, metrics: "pd.DataFrame") -> list[str]:
     return []
 
 
+def primary_metrics(comparison: Any) -> tuple[str, ...]:
+    """None: the params file names them.
+
+    Raises:
+        ConfigError: always, since it is asked only where ``compare.metrics`` is empty.
+    """
+    raise ConfigError("compare.metrics: name at least one metric that the verdict is about")
+
+
 def outputs(
     comparison: Any, metrics: "pd.DataFrame", cost: "pd.DataFrame", places: "Places"
 ) -> None:
-    """No files of its own."""
+    """Write ``runs.csv``: every evaluation of every run."""
+    from versus.core import curves
+    from versus.core.tables import write_table
+
+    write_table(curves.collect(places.work, set(metrics.columns)), places.results / curves.FILE)
+
+
+def plots(comparison: Any, results: Path) -> list[Path]:
+    """Learning curves."""
+    from versus.core import curves
+
+    return plots_of_csv(results / curves.FILE, results / "plots")
+
+
+def plots_of_csv(path: Path, out: Path) -> list[Path]:
+    """Learning curves of a table with the columns of ``runs.csv``."""
+    from versus.core import curves
+    from versus.core.tables import read_table
+
+    return curves.draw(read_table(path), out)
+
+
+def example(part: "ModelPart") -> "dict[str, np.ndarray[Any, Any]]":
+    """No example: the model is registered without a signature."""
+    return {}
+
+
+def predictor(part: "ModelPart") -> "Predictor":
+    """No predictions.
+
+    Raises:
+        DataError: always.
+    """
+    experiment = part.config["experiment"]
+    raise DataError(f"{part.name}: answers nothing; experiment {experiment} defines no predictor()")
 
 
 def describe_run(results: Path) -> str:

@@ -94,7 +94,7 @@ def _register(results: Path, links: tracking.Links, described: Mapping[str, Any]
             run_id=links.children.get(part.config["variant"], links.parent),
             root=project_root(),
             tags=tags,
-            example=(example, experiment.predictor(part)(example)),
+            example=(example, experiment.predictor(part)(example)) if example else None,
         )
 
 

@@ -12,7 +12,6 @@ import logging
 import math
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -81,14 +80,21 @@ class JsonLines:
             )
         self._file.truncate(size)
 
-    def write(self, step: int, epoch: int, runs: Sequence[RunKey], metrics: Metrics) -> None:
-        """Append one record per run that has a value."""
+    def write(
+        self,
+        step: int,
+        epoch: int,
+        runs: Sequence[RunKey],
+        metrics: Metrics,
+        begun: Sequence[bool] | None = None,
+    ) -> None:
+        """Append one record per run that has a value, and has begun the epoch if that is told."""
         now = time.time_ns() // 1_000_000
-        for run, values in zip(runs, per_run(metrics, runs), strict=True):
+        for index, (run, values) in enumerate(zip(runs, per_run(metrics, runs), strict=True)):
             finite = {k: None if math.isinf(v) else v for k, v in values.items()}
             position = {"time": now, "step": step, "epoch": epoch}
             record = {**position, "variant": run.variant, "seed": run.seed, "metrics": finite}
-            if finite:
+            if finite and (begun is None or begun[index]):
                 self._file.write(json.dumps(record) + "\n")
 
     def commit(self) -> int:
@@ -153,24 +159,45 @@ class CsvSink:
 
 
 class ConsoleSink:
-    """The newest metrics of the stack, one line at most every few seconds."""
+    """The newest metrics of every variant in the stack, at most every few seconds.
 
-    def __init__(self, source: Path, display: Display, seconds: float = 5.0) -> None:
+    Args:
+        source: the JSON lines.
+        display: where to print.
+        metrics: those that are printed, as far as there are any; all where there are none.
+        seconds: least time between two prints.
+    """
+
+    def __init__(
+        self, source: Path, display: Display, metrics: Sequence[str] = (), seconds: float = 5.0
+    ) -> None:
         self.source = source
         self.display = display
+        self.metrics = metrics
         self.seconds = seconds
+        self._offset = 0
         self._last = time.monotonic()
 
     def covered(self) -> None:
-        """Print the last record when the last print is long enough ago."""
+        """Print the newest record of every variant when the last print is long enough ago."""
         if time.monotonic() - self._last < self.seconds:
             return
         self._last = time.monotonic()
-        for last in deque(read(self.source), maxlen=1):
-            values = ", ".join(f"{k} {v:.4g}" for k, v in last["metrics"].items() if v is not None)
-            self.display.note(
-                f"  step {last['step']} {last['variant']} seed {last['seed']}: {values}"
-            )
+        self._offset, records = read_from(self.source, self._offset)
+        newest = {(r["variant"], r["seed"]): r for r in records}
+        for variant in dict.fromkeys(variant for variant, _ in newest):
+            rows = [record for (name, _), record in newest.items() if name == variant]
+            self.display.note(f"  {variant}: {self._told(rows)}")
+
+    def _told(self, records: Sequence[Record]) -> str:
+        """Where the runs stand, and the mean of each metric over those that have it."""
+        names = list(dict.fromkeys(name for record in records for name in record["metrics"]))
+        shown = [name for name in self.metrics if name in names] or names
+        values = {name: [r["metrics"].get(name) for r in records] for name in shown}
+        known = {name: [v for v in row if v is not None] for name, row in values.items()}
+        means = [f"{name} {sum(row) / len(row):.4g}" for name, row in known.items() if row]
+        last = max(records, key=lambda record: record["step"])
+        return f"epoch {last['epoch']} step {last['step']}, {', '.join(means) or 'diverged'}"
 
     def close(self) -> None:
         """Nothing is held back."""

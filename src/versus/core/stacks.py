@@ -44,9 +44,12 @@ def train_all(
     for number, stack in enumerate(stacks):
         folder = places.work / "stacks" / f"{number:04d}"
         learner = experiment.build(stack, places.data)
+        if number == 0:
+            for note in catalogue.notes(experiment, comparison.hooks, learner):
+                display.note(note)
         label = f"training {number + 1} of {len(stacks)}"
         with display.training(label, learner, experiment.LIVE_METRICS) as watcher:
-            sinks = _sinks(stack[0].config, folder, places, display, send)
+            sinks = _sinks(experiment, stack[0].config, folder, places, display, send)
             trainer = trainer_of(experiment, stack, learner, folder, [watcher], sinks)
             finals = trainer.run()
         tables = _tables(experiment, trainer, finals)
@@ -83,6 +86,7 @@ def trainer_of(
 
 
 def _sinks(
+    experiment: Experiment,
     settings: BaseComparison,
     folder: Path,
     places: Places,
@@ -92,7 +96,7 @@ def _sinks(
     lines, log = folder / "metrics.jsonl", settings.log
     sinks: list[Sink] = []
     if "console" in log.sinks:
-        sinks.append(ConsoleSink(lines, display))
+        sinks.append(ConsoleSink(lines, display, experiment.LIVE_METRICS))
     if "csv" in log.sinks:
         sinks.append(CsvSink(lines))
     if "mlflow" in log.sinks and send is not None:

@@ -97,6 +97,7 @@ class Trainer:
         self.sinks = sinks
         self.rhythm = rhythm
         self.position = Position()
+        self._begun = [True] * len(learner.runs)  # which runs took part in the epoch
         self._past_costs: dict[str, Any] = {}
         self._context = Context(learner)
 
@@ -139,6 +140,7 @@ class Trainer:
             if not self._goes_on():
                 break
             if self.position.in_epoch == 0:
+                self._begun = self.learner.active.tolist()
                 self._fire("on_epoch_start")
             for batch in self._remaining_batches(epoch):
                 self._step(batch)
@@ -215,7 +217,7 @@ class Trainer:
         return context.logged
 
     def _record(self, epochs: int, metrics: Metrics) -> None:
-        self._lines.write(self.position.step, epochs, self.learner.runs, metrics)
+        self._lines.write(self.position.step, epochs, self.learner.runs, metrics, self._begun)
 
     def _save(self) -> None:
         size = self._lines.commit()
@@ -223,6 +225,7 @@ class Trainer:
             "runs": [list(run) for run in self.learner.runs],
             "position": vars(self.position),
             "bytes": size,
+            "begun": self._begun,
             "learner": self.learner.state_dict(),
             "hooks": self.hooks.state_dict(),
             "random": seeding.global_state(),
@@ -246,6 +249,7 @@ class Trainer:
                 f"{members[:3]}...; remove the folder to train anew"
             )
         self.position = Position(**state["position"])
+        self._begun = state["begun"]
         self._lines.truncate(state["bytes"])
         self.learner.load_state_dict(state["learner"])
         self.hooks.load_state_dict(state["hooks"])

@@ -28,6 +28,7 @@ SHAPES = {
 }
 RUNS = [RunKey("a", 0), RunKey("a", 1), RunKey("a", 2)]
 RATE = 0.02
+torch.set_num_threads(1)  # these tensors are too small to share
 
 
 class TinyLearner:
@@ -237,6 +238,9 @@ def always(hook: type[Hook], **settings: Any) -> Hook:
     small: dict[str, dict[str, Any]] = {
         "batch_dynamics": {"lags": (1, 2, 5), "spans": (2, 5)},
         "variance": {"window": 3},
+        "path_length": {"stride": 1},
+        "training_diagnostics": {"gradient_every": 1, "update_every": 10},
+        "consecutive": {"burst": 2},
     }
     values = {"every": 1, "burst": 1, "warmup": 0, **small.get(hook.name, {}), **settings}
     return hook(hook.Settings(**values))

@@ -10,6 +10,7 @@ import torch
 from tests.unit.core.hook_samples import TinyLearner
 from versus.core import sinks
 from versus.core.errors import ConfigError
+from versus.core.experiment import available, find
 from versus.core.hooks import catalogue
 from versus.core.hooks.base import Hook
 from versus.core.hooks.library.groups import GENERIC_GROUPS
@@ -205,6 +206,15 @@ def test_page_lists_every_hook_metric_and_setting() -> None:
             assert all(f"| `{metric}` |" in page for metric in hook.metrics)
             assert hook.__doc__
             assert hook.cost
-    assert "| tiny | `minimal` | training_metrics |" in page
+    assert "| any | `minimal` | training_metrics |" in page
+    assert "| tiny |" not in page  # its groups are those of any experiment
     assert "| `significance" not in page
-    assert "`window` | How many epochs are compared. Default: `10`." in page
+    assert "`window` | How many measured epochs are compared. Default: `10`." in page
+
+
+def test_docs_are_what_the_hooks_say() -> None:
+    page = Path(__file__).parents[3] / "docs" / "hooks.md"
+    written = hooks_page({name: find(name) for name in available()})
+    assert page.read_text(encoding="utf-8") == written, (
+        "docs/hooks.md is out of date; renew it: python -m versus.core.hooks.page > docs/hooks.md"
+    )

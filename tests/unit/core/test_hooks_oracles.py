@@ -107,9 +107,21 @@ def test_training_diagnostics(tape: Tape) -> None:
             for s in measured
         ]
         if ratios:
-            expected |= {"update_ratio_mean": np.mean(ratios), "update_ratio_std": np.std(ratios)}
+            expected["update_ratio_mean"] = np.mean(ratios)
         for metric, number in expected.items():
             check(value(tape, f"training_diagnostics/{metric}", run, epoch), number, 1e-3)
+
+
+def test_spread_of_updates_needs_two_measurements(tape: Tape, tmp_path: Path) -> None:
+    assert not any("training_diagnostics/update_ratio_std" in epoch for epoch in tape.epochs)
+    hook = next(hook for hook in generic_hooks() if hook.name == "training_diagnostics")
+    often = taped(tmp_path, always(hook, update_every=2))
+    for run, plain in runs_of(often):
+        ratios = [
+            np.linalg.norm(plain.after[s] - plain.before[s]) / np.linalg.norm(plain.before[s])
+            for s in (0, 2, 4)
+        ]
+        check(value(often, "training_diagnostics/update_ratio_std", run, 0), np.std(ratios), 1e-2)
 
 
 def test_parameter_delta_and_path_length(tape: Tape) -> None:

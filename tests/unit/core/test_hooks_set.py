@@ -73,8 +73,8 @@ def test_a_resumed_run_gives_the_same_metrics_to_the_bit(tmp_path: Path, schedul
 
 
 def test_every_metric_is_declared_and_every_declared_metric_appears(tmp_path: Path) -> None:
-    chosen = [always(hook) for hook in generic_hooks()]
-    train(tmp_path, chosen)
+    often = {"training_diagnostics": {"update_every": 1}}
+    train(tmp_path, [always(hook, **often.get(hook.name, {})) for hook in generic_hooks()])
     names = {name for _, _, name, _, _ in sinks.series(tmp_path / "metrics.jsonl")}
     ours = {name for name in names if not name.startswith(("train/", "test/"))}
     assert undeclared(ours, generic_hooks()) == []
@@ -112,6 +112,19 @@ def test_a_finished_run_leaves_its_neighbours_metrics_alone(tmp_path: Path) -> N
     for with_all, with_sick in zip(alone.epochs, beside.epochs, strict=True):
         for name, value in with_all.items():
             assert torch.allclose(value[[0, 2]], with_sick[name][[0, 2]], 1e-4, 1e-6, True), name
+
+
+def test_a_hook_that_is_new_at_a_resume_begins_with_the_next_epoch(tmp_path: Path) -> None:
+    train(tmp_path / "whole", hooks("always"))
+    expected = sinks.series(tmp_path / "whole" / "metrics.jsonl")
+    with pytest.raises(Interruption):
+        train(tmp_path / "run", [TrainingMetrics(), StopAt(8)])
+    train(tmp_path / "run", hooks("always"))
+    found = [line for line in sinks.series(tmp_path / "run" / "metrics.jsonl") if line[3] > 10]
+    delta = [line for line in found if line[2] == "parameter_delta/absolute_delta"]
+    assert delta == [line for line in expected if line[3] > 10 and line[2] == delta[0][2]]
+    assert not any(line[2].startswith("norms/") for line in found if line[3] <= 10)
+    assert any(line[2].startswith("counterfactual/") for line in found)
 
 
 # --- schedules ------------------------------------------------------------------------------------

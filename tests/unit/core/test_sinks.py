@@ -132,14 +132,21 @@ def test_the_console_prints_the_newest_at_most_every_few_seconds(
     lines = written(tmp_path / "metrics.jsonl", 4)
     lines.commit()
     sink = sinks.ConsoleSink(lines.path, Display(), seconds=5)
-    for seconds in (4.9, 0.2, 4.7, 0.4):  # prints at 5.1 and 10.2
+    for step, seconds in enumerate((4.9, 0.2, 4.7, 0.4), start=5):  # prints at 5.1 and 10.2
         clock.now += seconds
+        lines.write(step, step, RUNS, {"loss": torch.tensor([step, 2.0, math.inf])})
+        lines.commit()
         sink.covered()
     sink.close()
     lines.close()
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.splitlines() == ["  step 4 b seed 0: loss 3"] * 2
+    assert captured.err.splitlines() == [
+        "  a: epoch 6 step 6, loss 4",  # the mean of 6 and 2
+        "  b: epoch 6 step 6, diverged",
+        "  a: epoch 8 step 8, loss 5",
+        "  b: epoch 8 step 8, diverged",
+    ]
 
 
 def test_the_console_has_nothing_to_say_when_quiet_or_empty(

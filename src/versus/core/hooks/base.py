@@ -101,6 +101,13 @@ class Context:
         """What the step has added to the weights; a hook that reads it declares ``update``."""
         return self._known.update()
 
+    def keep_before(self) -> None:
+        """Have ``update`` after this step: for hooks that read it in some steps only.
+
+        Called at ``on_step_start``, instead of declaring ``update``.
+        """
+        self._known.keep_before()
+
     @property
     def epoch_gradient(self) -> "Tensor":
         """Mean gradient of the epoch's steps; a hook that reads it declares ``epoch_gradient``."""
@@ -149,7 +156,7 @@ class Hook:
         metrics: metric -> definition; braces stand for a part that varies (``norm_{parameter}``).
         unit: what the schedule counts. Where it is epochs, all points are called in due epochs.
         uses: matrices of the context that must be kept for it: ``update``, ``epoch_gradient``,
-            ``epoch_start``, ``reference``.
+            ``epoch_start``, ``reference``; ``gradients`` says that it needs a learner with weights.
         needs: protocols that the learner must satisfy beyond having weights.
         cost: what a call costs, in words.
         points: points at which :meth:`compute` is called, by our names or the seed document's.

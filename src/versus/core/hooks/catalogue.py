@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +30,7 @@ def catalogue(experiment: Experiment, files: Iterable[Path] = ()) -> Catalogue:
     """
     own = sorted((project_root() / "hooks").glob("*.py"))
     paths = dict.fromkeys(path.resolve() for path in (*own, *files))
-    modules = [*_library(), *map(_imported, paths)]
+    modules = [*library_modules(), *map(_imported, paths)]
     found: Catalogue = {}
     for hook in (*(h for m in modules for h in hooks_of(m)), *experiment.HOOKS):
         if found.setdefault(hook.name, hook) is not hook:
@@ -40,7 +41,8 @@ def catalogue(experiment: Experiment, files: Iterable[Path] = ()) -> Catalogue:
     return found
 
 
-def _library() -> Iterator[ModuleType]:
+def library_modules() -> Iterator[ModuleType]:
+    """The modules of the library."""
     for module in pkgutil.iter_modules(library.__path__):
         yield importlib.import_module(f"{library.__name__}.{module.name}")
 
@@ -58,10 +60,12 @@ def hooks_of(module: ModuleType) -> list[type[Hook]]:
 
 
 def _imported(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"versus_user_hooks_{path.stem}", path)
+    name = f"versus_user_hooks_{path.stem}_{configs.digest(str(path))}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise ConfigError(f"hooks: no Python file {shown(path)}; name a hook or a .py file")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where Python looks for the file of a class
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever the user's code does wrong

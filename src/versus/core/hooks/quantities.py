@@ -21,6 +21,7 @@ class Quantities:
         self.weights = weights
         self._reference = reference
         self._epoch_start: Tensor | None = None
+        self._coming: Tensor | None = None
         self._step_start: Tensor | None = None
         self._sum: Tensor | None = None
         self._count = 0
@@ -42,14 +43,15 @@ class Quantities:
         self._epoch_start = self.values().clone() if "epoch_start" in uses else None
         self._sum, self._count = None, 0
 
-    def begin_step(self, uses: frozenset[str]) -> None:
-        """Keep what the step is going to change."""
-        self._gradients = self._update = None
-        self._step_start = self.values().clone() if "update" in uses else None
+    def keep_before(self) -> None:
+        """Keep the weights that the coming step is going to change."""
+        if self._coming is None:
+            self._coming = self.values().clone()
 
     def end_step(self, uses: frozenset[str]) -> None:
         """Add the step's gradient to the epoch's."""
-        self._gradients = None
+        self._gradients = self._update = None
+        self._step_start, self._coming = self._coming, None
         if "epoch_gradient" in uses:
             gradients = self.gradients()
             self._sum = gradients.clone() if self._sum is None else self._sum.add_(gradients)

@@ -35,7 +35,8 @@ class Hessian(KeepingHook):
     name = "hessian"
     needs = (Differentiable,)
     cost = (
-        "a gradient and a Hessian-vector product per measured step (2 to 3 steps; 3 % on average)"
+        "a gradient and a Hessian-vector product per measured step, as long as 8 steps (8 % of a "
+        "step)"
     )
     metrics: ClassVar = {
         "entanglement_norm": "norm(e)",
@@ -52,17 +53,20 @@ class Hessian(KeepingHook):
         "content_cossim_to_solution": "cosine of -g_B and (reference - w), with a reference",
     }
     Settings = HessianSettings
-    kept = ("_weights", "_gradient", "_entanglement", "_step")
+    kept = ("_weights", "_gradient", "_rate", "_entanglement", "_step")
 
-    _before: Tensor | None = None
+    _before: tuple[Tensor, Tensor] | None = None
     _weights: Tensor | None = None
     _gradient: Tensor | None = None
+    _rate: Tensor | None = None
     _entanglement: Tensor | None = None
     _step = -1
 
     def on_step_start(self, context: Context) -> None:
-        """Keep the weights that the step starts from."""
-        self._before = context.values.clone()
+        """Keep the weights that the step starts from, and its size."""
+        rate = readings.learning_rate(context.learner)
+        rate = torch.tensor(torch.nan) if rate is None else rate
+        self._before = (context.values.clone(), rate.to(context.values.device))
 
     def on_step_end(self, context: Context) -> None:
         """Measure against the step before, if it was looked at; then take its place."""
@@ -70,18 +74,18 @@ class Hessian(KeepingHook):
             self._measure(context)
         else:
             self._entanglement = None
-        self._weights, self._before = self._before, None
+        if self._before is not None:
+            self._weights, self._rate = self._before
+        self._before = None
         self._gradient, self._step = context.gradients.clone(), context.step
         if not self.settings.due(context.step):  # the burst is over
-            self._weights = self._gradient = self._entanglement = None
+            self._weights = self._gradient = self._rate = self._entanglement = None
 
     def _measure(self, context: Context) -> None:
-        weights, earlier = self._weights, self._gradient
-        if weights is None or earlier is None:
+        weights, earlier, rate = self._weights, self._gradient, self._rate
+        if weights is None or earlier is None or rate is None:
             return
         content, product = gradient_and_product(context, weights, earlier)
-        rate = readings.learning_rate(context.learner)
-        rate = torch.tensor(torch.nan) if rate is None else rate.to(weights.device)
         entanglement = rate.reshape(-1, 1) * product
         context.log(_products(content, product, earlier, rate))
         context.log({"observed_grad_norm": norm(context.gradients)})

@@ -12,6 +12,13 @@ from versus.core.hooks.measures import DEGREES, columns, cosine, norm, ratio
 from versus.core.learner import Metrics
 
 
+class GradientSettings(HookSettings):
+    """When hooks of the epoch's gradient look: in the same epochs, which then share its sum."""
+
+    every: int = 5
+    """Distance in epochs from one burst to the next."""
+
+
 class Norms(KeepingHook):
     """Size of the mean gradient of an epoch, in all and per parameter."""
 
@@ -19,57 +26,72 @@ class Norms(KeepingHook):
     unit = "epoch"
     uses = frozenset({"epoch_gradient"})
     points = ("POST_EPOCH",)
-    cost = "one addition to the epoch's gradient per step, shared by hooks (about 0.7 % of a step)"
+    cost = "an addition per step of due epochs, which other hooks share (1 % of a step), and norms"
     metrics: ClassVar = {
         "total_norm": "norm of the mean gradient of the epoch's steps",
         "max_component": "its largest absolute component",
         "mean_component": "mean absolute component",
         "norm_{parameter}": "norm of one parameter's part",
     }
+    Settings = GradientSettings
 
     def compute(self, context: Context) -> Metrics:
         """Norms of the epoch's gradient."""
         gradient = context.epoch_gradient
         parts = columns(gradient, context.shapes)
+        sizes = gradient.abs()
         return {
             "total_norm": norm(gradient),
-            "max_component": torch.linalg.vector_norm(gradient, torch.inf, dim=-1),
-            "mean_component": torch.linalg.vector_norm(gradient, 1, dim=-1) / gradient.shape[-1],
+            "max_component": sizes.amax(-1),
+            "mean_component": sizes.mean(-1),
             **{f"norm_{name}": norm(part) for name, part in parts.items()},
         }
 
 
+class ConsecutiveSettings(HookSettings):
+    """When consecutive looks: at pairs of epochs."""
+
+    every: int = 10
+    """Distance in epochs from one burst to the next."""
+    burst: int = Field(2, ge=2)
+    """How many in a row."""
+
+
 class Consecutive(KeepingHook):
-    """Angle between the mean gradients of an epoch and of the one measured before it."""
+    """Angle between the mean gradients of two epochs in a row."""
 
     name = "consecutive"
     unit = "epoch"
     uses = frozenset({"epoch_gradient"})
     points = ("POST_EPOCH",)
-    cost = "as norms, and a copy of the gradient per epoch (about 0.2 % of a step)"
+    cost = "as norms, and a copy of the gradient per due epoch (0.2 % of a step)"
     metrics: ClassVar = {
         "cos_sim": "cosine between the mean gradients of this epoch and of the one before",
         "angle_degrees": "the angle itself",
     }
-    kept = ("_previous",)
+    Settings = ConsecutiveSettings
+    kept = ("_previous", "_epoch")
 
     _previous: Tensor | None = None
+    _epoch = -1
 
     def compute(self, context: Context) -> Metrics:
-        """Cosine and angle, from the second epoch on."""
+        """Cosine and angle, where the epoch before was looked at too."""
         gradient, previous = context.epoch_gradient, self._previous
-        self._previous = gradient.clone()
-        if previous is None:
+        follows, self._epoch = context.epoch == self._epoch + 1, context.epoch
+        goes_on = self.settings.due(context.epoch + 1)
+        self._previous = gradient.clone() if goes_on else None
+        if previous is None or not follows:
             return {}
         similarity = cosine(gradient, previous)
         return {"cos_sim": similarity, "angle_degrees": similarity.acos() * DEGREES}
 
 
-class VarianceSettings(HookSettings):
+class VarianceSettings(GradientSettings):
     """When variance looks."""
 
     window: int = Field(10, ge=2)
-    """How many epochs are compared."""
+    """How many measured epochs are compared."""
 
 
 class Variance(KeepingHook):
@@ -83,7 +105,7 @@ class Variance(KeepingHook):
     uses = frozenset({"epoch_gradient"})
     points = ("POST_EPOCH",)
     cost = (
-        "as norms, and one inner product per epoch of the window (about 0.5 % of a step); keeps "
+        "as norms, and one inner product per epoch of the window (0.5 % of a step); keeps "
         "their gradients"
     )
     metrics: ClassVar = {

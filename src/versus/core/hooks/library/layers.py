@@ -15,7 +15,7 @@ from versus.core.weights import split
 class WeightTrackingSettings(HookSettings):
     """When weight_tracking looks."""
 
-    every: int = 10
+    every: int = 20
     """Distance in epochs from one burst to the next."""
 
 
@@ -29,7 +29,7 @@ class WeightTracking(KeepingHook):
     unit = "epoch"
     uses = frozenset({"epoch_gradient"})
     points = ("POST_EPOCH",)
-    cost = "singular values of every matrix in due epochs (about 0.6 % of a step)"
+    cost = "singular values of every matrix in due epochs (1 % of a step)"
     metrics: ClassVar = {
         "weight_norm/{parameter}": "norm of the parameter",
         "top_sv/{parameter}": "largest singular value",

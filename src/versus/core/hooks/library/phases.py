@@ -6,13 +6,22 @@ import torch
 from torch import Tensor
 
 from versus.core.hooks import readings
-from versus.core.hooks.base import Context
+from versus.core.hooks.base import Context, HookSettings
 from versus.core.hooks.keeping import KeepingHook
 from versus.core.hooks.measures import columns, norm, ratio
 from versus.core.learner import Metrics
 
 BOUNDS = (5.0, 20.0, 80.0, 99.0)
 """Validation accuracy in percent at which the next phase begins."""
+
+
+class PhasesSettings(HookSettings):
+    """When phases looks: in the epochs of the usual snapshots, number 10, 20, ..."""
+
+    every: int = 10
+    """Distance in epochs from one burst to the next; a multiple of ``hooks.snapshot_every``."""
+    warmup: int = 9
+    """First epoch that is due, from 0."""
 
 
 class Phases(KeepingHook):
@@ -26,7 +35,7 @@ class Phases(KeepingHook):
     unit = "epoch"
     uses = frozenset({"epoch_gradient"})
     points = ("SNAPSHOT",)
-    cost = "as norms, and a copy of the embedding per snapshot (below 0.1 % of a step)"
+    cost = "as norms, and a copy of the embedding per snapshot (0.1 % of a step)"
     metrics: ClassVar = {
         "grad_velocity": "change of the norm of the epoch's mean gradient since the last snapshot",
         "grad_acceleration": "change of grad_velocity since the last snapshot",
@@ -34,6 +43,7 @@ class Phases(KeepingHook):
         "embedding_change_normalized": "embedding_change / norm of the embedding",
         "phase_code": "0 to 4: validation accuracy below 5, 20, 80, 99 percent, or above",
     }
+    Settings = PhasesSettings
     kept = ("_norm", "_velocity", "_embedding")
 
     _norm: Tensor | None = None
@@ -69,7 +79,7 @@ class Phases(KeepingHook):
 
 
 def _phase(context: Context) -> Metrics:
-    accuracy = readings.first_of(context.metrics, readings.VALIDATION_ACCURACY)
+    accuracy = readings.percent(context.metrics, readings.VALIDATION_ACCURACY)
     if accuracy is None:
         return {}
     bounds = torch.tensor(BOUNDS, device=accuracy.device)

@@ -25,6 +25,13 @@ from versus.core.learner import Metrics
 LEADING = (1, 5, 10)
 
 
+class ProjectionSettings(HookSettings):
+    """When gradient_projection looks."""
+
+    every: int = 10
+    """Distance in epochs from one burst to the next."""
+
+
 class GradientProjection(KeepingHook):
     """Whether the descent direction, and the way so far, point to the solution.
 
@@ -34,7 +41,7 @@ class GradientProjection(KeepingHook):
     name = "gradient_projection"
     unit = "epoch"
     uses = frozenset({"epoch_gradient", "reference"})
-    cost = "two cosines per parameter per epoch (about 0.8 % of a step); keeps the first weights"
+    cost = "two cosines per parameter in due epochs (0.5 % of a step); keeps the first weights"
     metrics: ClassVar = {
         "grad_cossim_to_solution/{parameter}": "cosine of minus the parameter's mean gradient of "
         "the epoch and (reference - weights)",
@@ -47,6 +54,7 @@ class GradientProjection(KeepingHook):
         "displacement_norm": "distance of the weights from the first ones",
         "distance_to_reference": "distance of the weights from the reference",
     }
+    Settings = ProjectionSettings
     kept = ("_first",)
 
     _first: Tensor | None = None
@@ -84,7 +92,7 @@ def _cosines(kind: str, vectors: Tensor, directions: Tensor, context: Context) -
 class SubspaceSettings(HookSettings):
     """When subspace_gradient_info looks."""
 
-    every: int = 5
+    every: int = 10
     """Distance in epochs from one burst to the next."""
     window: int = Field(50, ge=2)
     """How many epoch gradients span the subspace."""
@@ -103,7 +111,7 @@ class SubspaceGradientInfo(KeepingHook):
     unit = "epoch"
     uses = frozenset({"epoch_gradient", "reference"})
     points = ("POST_EPOCH",)
-    cost = "two inner products per gradient of the window (about 0.8 % of a step); keeps them all"
+    cost = "two inner products per gradient of the window (0.5 to 1 % of a step); keeps them all"
     metrics: ClassVar = {
         "dims_for_90pct": "directions that hold 90 % of the leading sum of s^2",
         "participation_ratio": "(sum s^2)^2 / sum s^4",
@@ -149,7 +157,7 @@ class SubspaceGradientInfo(KeepingHook):
 
 def _spectrum_metrics(variances: Tensor) -> Metrics:
     singular = variances.sqrt()
-    explained = share(variances).cumsum(-1)
+    explained = share(variances).cumsum(-1).clamp(max=1)
     return {
         "dims_for_90pct": needed_for(variances, 0.9),
         "participation_ratio": participation_ratio(variances),

@@ -22,7 +22,7 @@ class TrainingMetrics(KeepingHook):
 
     name = "training_metrics"
     unit = "epoch"
-    cost = "one addition per step (below 0.1 % of a step)"
+    cost = "one addition per step (0.5 % of a step)"
     metrics: ClassVar = {
         "loss": "mean training loss of the epoch's steps",
         "training_accuracy": "accuracy on the training data, in percent",
@@ -30,10 +30,11 @@ class TrainingMetrics(KeepingHook):
         "learning_rate": "step size at the end of the epoch",
         "perplexity": "exp(loss)",
     }
-    kept = ("_sum", "_count")
+    kept = ("_sum", "_count", "_metric")
 
     _sum: Tensor | None = None
     _count = 0
+    _metric = ""
 
     def on_epoch_start(self, context: Context) -> None:
         """Start the mean."""
@@ -41,10 +42,14 @@ class TrainingMetrics(KeepingHook):
 
     def on_step_end(self, context: Context) -> None:
         """Add the step's loss."""
-        loss = readings.step_loss(context.metrics)
-        if loss is not None:
-            self._sum = loss.clone() if self._sum is None else self._sum + loss
+        if self._sum is not None:
+            self._sum.add_(context.metrics[self._metric])
             self._count += 1
+            return
+        self._metric = readings.step_loss(context.metrics)
+        if self._metric:
+            self._sum = torch.as_tensor(context.metrics[self._metric]).detach().float().clone()
+            self._count = 1
 
     def on_epoch_end(self, context: Context) -> None:
         """Log what there is."""
@@ -52,18 +57,22 @@ class TrainingMetrics(KeepingHook):
             loss = self._sum / self._count
             context.log({"loss": loss, "perplexity": loss.exp()})
         for name, value in {
-            "training_accuracy": readings.first_of(context.metrics, readings.TRAINING_ACCURACY),
-            "validation_accuracy": readings.first_of(context.metrics, readings.VALIDATION_ACCURACY),
+            "training_accuracy": readings.percent(context.metrics, readings.TRAINING_ACCURACY),
+            "validation_accuracy": readings.percent(context.metrics, readings.VALIDATION_ACCURACY),
             "learning_rate": readings.learning_rate(context.learner),
         }.items():
             if value is not None:
-                context.log({name: value})
+                context.log({name: value.expand(len(context.learner.runs))})
 
 
 class DiagnosticsSettings(HookSettings):
     """When training_diagnostics looks."""
 
-    update_every: int = Field(10, ge=1)
+    every: int = 5
+    """Distance in epochs from one burst to the next."""
+    gradient_every: int = Field(10, ge=1)
+    """Steps between measurements of the gradient's norm."""
+    update_every: int = Field(20, ge=1)
     """Steps between measurements of the update, which need a copy of the weights."""
 
 
@@ -75,27 +84,22 @@ class TrainingDiagnostics(KeepingHook):
 
     name = "training_diagnostics"
     unit = "epoch"
-    cost = (
-        "a norm of the gradient per step, a copy of the weights every update_every-th "
-        "(about 0.7 % of a step)"
-    )
+    cost = "a norm of the gradient, and a copy of the weights, in some steps (0.6 % of a step)"
     metrics: ClassVar = {
         "loss_mean": "mean training loss of the epoch's steps",
         "loss_std": "its standard deviation over the steps",
         "loss_volatility": "loss_std / loss_mean",
         "loss_autocorrelation": "lag-1 autocorrelation of the step losses",
-        "grad_norm_mean": "mean norm of the steps' gradients",
-        "grad_norm_std": "its standard deviation over the steps",
+        "grad_norm_mean": "mean norm of the measured steps' gradients",
+        "grad_norm_std": "its standard deviation over the measured steps",
         "grad_norm_cv": "grad_norm_std / grad_norm_mean",
-        "grad_norm_max": "largest norm of a step's gradient",
+        "grad_norm_max": "largest of these norms",
         "update_ratio_mean": "mean of norm(update) / norm(weights before it)",
-        "update_ratio_std": "its standard deviation over the measured steps",
+        "update_ratio_std": "its standard deviation over the measured steps, from two on",
         "weight_norm": "norm of all weights after the epoch",
     }
     Settings = DiagnosticsSettings
     kept = ("_losses", "_norms", "_ratios")
-
-    _before: Tensor | None = None
 
     def __init__(self, settings: HookSettings | None = None) -> None:
         super().__init__(settings)
@@ -109,19 +113,20 @@ class TrainingDiagnostics(KeepingHook):
 
     def on_step_start(self, context: Context) -> None:
         """Keep the weights in those steps whose update is measured."""
-        measured = context.has_weights and context.step % self.settings.update_every == 0
-        self._before = context.values.clone() if measured else None
+        if context.step % self.settings.update_every == 0 and context.has_weights:
+            context.keep_before()
 
     def on_step_end(self, context: Context) -> None:
         """Note loss, gradient and update."""
-        loss = readings.step_loss(context.metrics)
-        if loss is not None:
-            self._losses.append(loss.clone())
-        if context.has_weights:
+        name = readings.step_loss(context.metrics)
+        if name:
+            self._losses.append(torch.as_tensor(context.metrics[name]).detach().float().clone())
+        step = context.step - 1
+        if step % self.settings.gradient_every == 0 and context.has_weights:
             self._norms.append(norm(context.gradients))
-        if self._before is not None:
-            self._ratios.append(ratio(norm(context.values - self._before), norm(self._before)))
-            self._before = None
+        if step % self.settings.update_every == 0 and context.has_weights:
+            before = norm(context.values - context.update)
+            self._ratios.append(ratio(norm(context.update), before))
 
     def on_epoch_end(self, context: Context) -> None:
         """Describe the series."""
@@ -132,7 +137,9 @@ class TrainingDiagnostics(KeepingHook):
             context.log({"weight_norm": norm(context.values)})
         if self._ratios:
             ratios = torch.stack(self._ratios)
-            context.log({"update_ratio_mean": ratios.mean(0), "update_ratio_std": spread(ratios)})
+            context.log({"update_ratio_mean": ratios.mean(0)})
+            if len(ratios) > 1:
+                context.log({"update_ratio_std": spread(ratios)})
 
 
 def _loss_metrics(losses: Tensor) -> Metrics:

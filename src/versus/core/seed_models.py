@@ -1,0 +1,145 @@
+"""Models of single learners: the weights of every seed of a variant, as ``seed/module.name``."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import DTypeLike, NDArray
+from torch import Tensor
+from torch.nn import Module
+
+from versus.core.errors import DataError
+from versus.core.experiment import ModelPart, Predictor
+from versus.core.module_state import load_tensors
+from versus.core.runs import BaseComparison, RunConfig
+from versus.core.single import SingleLearner
+
+Build = Callable[[list[RunConfig], Path], SingleLearner]
+Items = Mapping[str, Tensor]
+"""Metric -> one value per item, (n,)."""
+
+
+def models(learner: SingleLearner) -> dict[str, ModelPart]:
+    """The best weights of a run; none of one that has diverged."""
+    if bool(learner.diverged):
+        return {}
+    key, name = learner.run.key, learner.run.config.experiment
+    weights = {f"{key.seed}/{n}": t.cpu() for n, t in learner.best_weights().items()}
+    return {key.variant: ModelPart(f"{name}-model", weights, {"experiment": name})}
+
+
+def seeds_of(part: ModelPart) -> list[int]:
+    """Seeds whose weights the model holds."""
+    return sorted({int(name.partition("/")[0]) for name in part.weights})
+
+
+def best_seed(part: ModelPart) -> int:
+    """The seed that is best by the first primary metric of its comparison, the first of several."""
+    compare, recorded = part.config["comparison"]["compare"], part.config["final_metrics"]
+    sign = 1 if compare["direction"] == "minimize" else -1
+    metric = compare["metrics"][0]
+    return min(seeds_of(part), key=lambda seed: sign * float(recorded[str(seed)][metric]))
+
+
+def settings_of(part: ModelPart, comparison: type[BaseComparison]) -> Any:
+    """The comparison's settings with those of the model's variant."""
+    return next(_runs_of(part, comparison)).config
+
+
+def _runs_of(part: ModelPart, comparison: type[BaseComparison]) -> Iterator[RunConfig]:
+    runs = comparison.model_validate(part.config["comparison"]).expand(seeds_of(part))
+    return (run for run in runs if run.key.variant == part.config["variant"])
+
+
+def restore(modules: Mapping[str, Module], part: ModelPart, seed: int) -> None:
+    """Give modules the weights of one seed, for evaluation.
+
+    Raises:
+        DataError: if the model has no such weights.
+    """
+    prefix = f"{seed}/"
+    given = {n.removeprefix(prefix): t for n, t in part.weights.items() if n.startswith(prefix)}
+    try:
+        load_tensors(modules, given)
+    except (KeyError, RuntimeError) as error:
+        raise DataError(
+            f"{part.name}: its weights do not fit the model that its config describes ({error}); "
+            "the code has changed since"
+        ) from error
+    for module in modules.values():
+        module.eval()
+
+
+def evaluate_seeds(
+    part: ModelPart,
+    comparison: type[BaseComparison],
+    build: Build,
+    data: Path,
+    items_of: Callable[[Any], Items],
+    score: str,
+) -> pd.DataFrame:
+    """The items of every seed, one row each; items of one seed share a network, so a cluster.
+
+    Metrics become ``test/NAME``, or ``best/test_NAME`` where the learner keeps its best weights.
+
+    Args:
+        part: the model.
+        comparison: the experiment's comparison.
+        build: its function that makes a learner.
+        data: what its data stage wrote.
+        items_of: metrics of every test item at a learner's present weights.
+        score: the metric that the items are about.
+    """
+    tables = []
+    for run in _runs_of(part, comparison):
+        learner = build([run], data)
+        restore(learner.modules(), part, run.key.seed)
+        with torch.no_grad():
+            tables.append(_table(run.key.seed, learner, items_of(learner), score))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _table(seed: int, learner: SingleLearner, items: Items, score: str) -> pd.DataFrame:
+    group, prefix = ("best", "test_") if learner.best_by else ("test", "")
+    columns = {f"{prefix}{name}": values.double().cpu().numpy() for name, values in items.items()}
+    scores = columns[f"{prefix}{score}"]
+    names = [f"{seed}/{index}" for index in range(len(scores))]
+    about = {"item_id": names, "cluster_id": str(seed), "seed": seed, "group": group}
+    return pd.DataFrame({**about, **columns, "score": scores})
+
+
+def mean_of_items(group: str, items: Items) -> dict[str, float]:
+    """``group/NAME`` -> mean over the items, to the bit as an evaluation of them has it."""
+    table = pd.DataFrame({n: values.detach().double().cpu().numpy() for n, values in items.items()})
+    means = table.groupby(np.zeros(len(table), int)).mean()
+    return {f"{group}/{name}": float(means[name].iloc[0]) for name in table}
+
+
+def classifier(part: ModelPart, model: Module, kind: DTypeLike) -> Predictor:
+    """The model with the weights of its best seed, as a function.
+
+    ``inputs`` become the most probable ``label`` and its ``probability``; of a sequence of logits
+    the last counts.
+
+    Args:
+        part: the registered model.
+        model: what its config describes, from inputs to logits (n, [length,] classes).
+        kind: type of the inputs.
+    """
+    restore({"model": model}, part, best_seed(part))
+
+    def predict(inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        try:
+            given = torch.from_numpy(np.asarray(inputs["inputs"], dtype=kind))
+            with torch.no_grad():
+                logits: Tensor = model(given)
+        except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+            raise DataError(f"inputs: not what {part.name} takes ({error!r})") from error
+        last = logits if logits.ndim == 2 else logits[:, -1]
+        probability, label = last.softmax(-1).max(-1)
+        return {"label": label.numpy(), "probability": probability.numpy()}
+
+    return predict
