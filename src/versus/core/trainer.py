@@ -127,7 +127,7 @@ class Trainer:
     def costs(self) -> dict[str, Tensor | float]:
         """What the stack cost over all attempts, hooks included."""
         total = dict(self._past_costs)
-        hooks = {f"hooks/{name}": seconds for name, seconds in self.hooks.seconds.items()}
+        hooks = {f"hooks/{name}/seconds": seconds for name, seconds in self.hooks.seconds.items()}
         for name, value in {**self.learner.costs(), **hooks}.items():
             total[name] = total.get(name, 0) + value
         return total

@@ -174,7 +174,8 @@ class Study:
                     rhythm=Rhythm.of(config),
                 )
                 rows += per_run(trainer.run(), learner.runs)
-        return {name: mean_of(name, rows) for name in self.metrics}
+        budgets = self.experiment.censored_at(config)
+        return {name: mean_of(name, rows, budgets.get(name, math.inf)) for name in self.metrics}
 
 
 @contextmanager
@@ -197,8 +198,8 @@ def identity(comparison: BaseComparison, data_digest: str) -> str:
     return configs.digest([about, direction, data_digest, code_digest(comparison.experiment)])
 
 
-def mean_of(name: str, rows: Sequence[Mapping[str, float]]) -> float:
-    """Mean of a metric over runs.
+def mean_of(name: str, rows: Sequence[Mapping[str, float]], budget: float = math.inf) -> float:
+    """Mean of a metric over runs; times until an event are at most the budget.
 
     Raises:
         ConfigError: if a run has no such metric.
@@ -206,7 +207,7 @@ def mean_of(name: str, rows: Sequence[Mapping[str, float]]) -> float:
     if any(name not in row for row in rows):
         known = ", ".join(sorted(set().union(*rows))) or "none"
         raise ConfigError(f"search.metrics: no metric is called {name!r}; there are {known}")
-    return sum(row[name] for row in rows) / len(rows)
+    return sum(min(row[name], budget) for row in rows) / len(rows)
 
 
 class Reporter(Hook):
