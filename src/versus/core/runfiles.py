@@ -27,7 +27,7 @@ from versus.core.paths import replacing, write_json
 from versus.core.runs import BaseComparison, RunConfig, RunKey
 from versus.core.sinks import Record, read
 from versus.core.stages import Places
-from versus.core.trainer import Trainer
+from versus.core.trainer import Position, Trainer
 from versus.core.weights import split
 
 EVALUATED = {"train": "train", "test": "val", "val": "val"}
@@ -57,7 +57,7 @@ def write(
         own = [r for r in records if (r["variant"], r["seed"]) == key]
         write_json(folder / "experiment_config.json", _config(run, places))
         seconds = float(costs[key])
-        summary = _summary(run, own, seconds, values.numel())
+        summary = _summary(run, own, seconds, values.numel(), trainer.position)
         write_json(folder / "summary.json", summary)
         tensors = {name: t.contiguous() for name, t in split(values, weights.shapes).items()}
         with replacing(folder / f"{key.variant}_final.safetensors") as path:
@@ -76,10 +76,16 @@ def _config(run: RunConfig, places: Places) -> dict[str, Any]:
 
 
 def _summary(
-    run: RunConfig, records: Sequence[Record], seconds: float, parameters: int
+    run: RunConfig,
+    records: Sequence[Record],
+    seconds: float,
+    parameters: int,
+    position: Position,
 ) -> dict[str, Any]:
     first, last = _evaluations(records)
-    steps, epochs = records[-1]["step"], records[-1]["epoch"]
+    # One epoch without a record of its steps leaves none.
+    end = records[-1] if records else {"step": position.step, "epoch": position.epoch}
+    steps, epochs = end["step"], end["epoch"]
     return {
         "experiment": run.config.experiment,
         "strategy": run.key.variant,

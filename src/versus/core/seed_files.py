@@ -14,8 +14,10 @@ from versus.core.paths import replacing, shown
 
 def write_seed(folder: Path, seed: int, tensors: Mapping[str, Tensor]) -> None:
     """Write what belongs to one seed."""
+    # safetensors takes neither views nor tensors that share their memory.
+    whole = {n: t.clone(memory_format=torch.contiguous_format) for n, t in tensors.items()}
     with replacing(_path(folder, seed)) as temporary:
-        save_file({name: t.contiguous() for name, t in tensors.items()}, temporary)
+        save_file(whole, temporary)
 
 
 def read_seed(folder: Path, seed: int, device: torch.device | str = "cpu") -> dict[str, Tensor]:

@@ -47,7 +47,8 @@ def new(words: list[str]) -> None:
     from versus.core.scaffold import writing
 
     root, display = project_root(), Display(options.quiet)
-    changes = writing.plan(root, _request(name, options, root))
+    writing.check_checkout(root)
+    changes = writing.plan(root, _request(_name(name, root), options))
     if not options.dry_run:
         writing.write(changes)
     for change in changes:
@@ -59,13 +60,19 @@ def new(words: list[str]) -> None:
         display.note(f"      python -m pytest tests/unit/{experiment}")
 
 
-def _request(name: str | None, options: argparse.Namespace, root: Path) -> "Request":
-    from versus.core.scaffold import request as asked
+def _name(given: str | None, root: Path) -> str:
+    from versus.core.scaffold.request import checked_name
     from versus.core.scaffold.writing import check_free
 
     def free(text: str) -> str:
-        check_free(root, asked.checked_name(text))
+        check_free(root, checked_name(text))
         return text
+
+    return _answer("name (snake_case)", given, None, free)
+
+
+def _request(name: str, options: argparse.Namespace) -> "Request":
+    from versus.core.scaffold import request as asked
 
     def count(flag: str) -> Callable[[str], int]:
         return lambda text: asked.checked_count(text, flag)
@@ -73,17 +80,16 @@ def _request(name: str | None, options: argparse.Namespace, root: Path) -> "Requ
     def variants(text: str) -> tuple[str, ...]:
         return asked.checked_variants([] if text == own else text.replace(",", " ").split())
 
-    name = _answer("name (snake_case)", name, None, free)
     kind = _answer(
         f"kind ({', '.join(asked.KINDS)})", options.kind, "supervised", asked.checked_kind
     )
     usual = asked.DEFAULTS[kind]
     own = " ".join(usual.variants)
-    words = " ".join(options.variants) if options.variants else None
+    named = " ".join(options.variants) if options.variants else None
     return asked.Request(
         name=name,
         kind=kind,
-        variants=_answer("variants, the baseline first", words, own, variants),
+        variants=_answer("variants, the baseline first", named, own, variants),
         mode=_answer(f"mode ({', '.join(asked.MODES)})", options.mode, "smart", asked.checked_mode),
         epochs=_answer("epochs", options.epochs, str(usual.epochs), count("--epochs")),
         batch_size=_answer(

@@ -85,7 +85,8 @@ def test_todos_stand_exactly_where_a_choice_is_the_users(kind: Kind) -> None:
         return [Path(path).stem for path, text in files for _ in range(text.count("TODO"))]
 
     assert todos("smart") == []
-    assert todos("scaffold") == ["__init__", "model", "learner"]  # data, model, metrics
+    # Data, model, metrics, variants.
+    assert todos("scaffold") == ["__init__", "model", "learner", "my_own"]
     assert todos("smart", "base", "first", "second") == ["my_own", "my_own"]
 
 

@@ -116,7 +116,7 @@ def values_of(request: Request) -> dict[str, object]:
         "lr": f"{request.lr:g}",
         "seeds": request.seeds,
         "smoke_seeds": min(3, request.seeds),
-        "smoke_epochs": min(SMOKE_EPOCHS[request.kind], request.epochs),
+        "smoke_epochs": max(2, min(SMOKE_EPOCHS[request.kind], request.epochs)),
         "smoke_batch": min(32, request.batch_size),
         "variants": _variants(request),
         "baseline": names[0],
@@ -136,7 +136,8 @@ def _variants(request: Request) -> str:
     """The section ``variants`` of the params file."""
     if not request.variants:
         known = DEFAULTS[request.kind].variants.items()
-        return "\n".join(["variants:", *(f"  {name}: {values}" for name, values in known)])
+        todo = ["  # TODO: your own variants, the baseline first."] * (request.mode == "scaffold")
+        return "\n".join(["variants:", *todo, *(f"  {name}: {values}" for name, values in known)])
     lines = ["variants:", f"  {request.variants[0]}: {{}}  # the baseline: the settings above"]
     for number, name in enumerate(request.variants[1:], 1):
         rate = f"{request.lr / 2**number:g}"

@@ -130,12 +130,20 @@ def checked_variants(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def checked_kind(text: str) -> Kind:
-    """``text``, if it is a kind of experiment."""
+    """``text``, if it is a kind of experiment.
+
+    Raises:
+        ConfigError: if it is none.
+    """
     return _one_of(KINDS, "--kind", text)
 
 
 def checked_mode(text: str) -> Mode:
-    """``text``, if it is a mode."""
+    """``text``, if it is a mode.
+
+    Raises:
+        ConfigError: if it is none.
+    """
     return _one_of(MODES, "--mode", text)
 
 
@@ -148,14 +156,14 @@ def _one_of(known: tuple[T, ...], flag: str, text: str) -> T:
     raise ConfigError(f"{flag}: {hint}choose one of {', '.join(known)}; received {text!r}")
 
 
-def checked_count(text: str, flag: str, least: int = 1) -> int:
+def checked_count(text: str, flag: str) -> int:
     """``text`` as a whole number.
 
     Raises:
-        ConfigError: if it is none, or smaller than ``least``.
+        ConfigError: if it is none, or smaller than 1.
     """
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
-        raise ConfigError(f"{flag}: expected a whole number >= {least}, received {text!r}")
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
+        raise ConfigError(f"{flag}: expected a whole number >= 1, received {text!r}")
     return int(text)
 
 

@@ -51,7 +51,7 @@ def check_free(root: Path, name: str) -> None:
     Raises:
         ConfigError: if ``root`` is no checkout, or something of that name is there already.
     """
-    _check_checkout(root)
+    check_checkout(root)
     there = [shown(path) for path in _tops(root, name) if path.exists()]
     there += [f"{PROJECT}: {name}"] if name in KEY.findall(_read(root / PROJECT)) else []
     there += [f"{PIPELINE}: {name}"] if name in _listed(_read(root / PIPELINE)) else []
@@ -73,7 +73,12 @@ def _tops(root: Path, name: str) -> Iterator[Path]:
     yield root / "tests/unit" / name
 
 
-def _check_checkout(root: Path) -> None:
+def check_checkout(root: Path) -> None:
+    """Whether ``root`` is a checkout.
+
+    Raises:
+        ConfigError: if it is none.
+    """
     missing = [name for name in (PROJECT, PIPELINE, *FOLDERS) if not (root / name).exists()]
     if missing:
         raise ConfigError(
