@@ -30,8 +30,15 @@ from versus.experiments.ordering.learner import OrderingLearner
 COMMAND = "python benchmarks/ordering_step.py"
 SIZES = {"data": {"p": 97, "train_fraction": 0.3}, "train": {"batch_size": 32}}
 STACK = 8
-TURNS, STEPS = 25, 40
+TURNS, STEPS = 31, 60
 SINGLE, STACKED = 2.0, 4.0
+DEFAULT = {
+    "batch_size": 64,
+    "lr": 2e-3,
+    "weight_decay": 0.5,
+    "epochs": 300,
+    "eval_every": 5,
+}
 BUDGET = 10.0
 """CPU-seconds per model in which a default run must have generalised."""
 
@@ -55,7 +62,7 @@ def _speed(folder: Path) -> list[Row]:
     seconds: dict[int, list[float]] = {models: [] for models in sides}
     for turn in range(TURNS + 1):
         for models, step in sides.items():
-            taken = _seconds(step, max(1, STEPS // max(1, models)))
+            taken = _seconds(step)
             if turn:  # the first warms up
                 seconds[models].append(taken / max(1, models))
     medians = {models: statistics.median(times) for models, times in seconds.items()}
@@ -130,11 +137,11 @@ def _reference(learner: OrderingLearner) -> Step:
     return step
 
 
-def _seconds(step: Step, times: int) -> float:
+def _seconds(step: Step) -> float:
     started = time.process_time()
-    for _ in range(times):
+    for _ in range(STEPS):
         step()
-    return (time.process_time() - started) / times
+    return (time.process_time() - started) / STEPS
 
 
 def _default_run(folder: Path) -> Row:
@@ -149,9 +156,6 @@ def _default_run(folder: Path) -> Row:
     reached = bool(epochs.isfinite().all())
     name = f"CPU-seconds that a model may take to generalise, {BUDGET:g}, by those that it takes"
     return row("ordering", name, BUDGET / per_model if reached else 0.0, 1.0, COMMAND)
-
-
-DEFAULT = {"batch_size": 32, "lr": 1e-3, "weight_decay": 1.0, "epochs": 400, "eval_every": 5}
 
 
 def _say(text: str) -> None:

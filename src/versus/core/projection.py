@@ -188,8 +188,8 @@ class Projection:
         if not files or self.state.artifacts == current:
             return
         for child, own in self.work.run_files().items():
-            for path, folder in own:
-                self.store.log_artifact(self.state.runs[_key(child)], path, folder or None)
+            for path, beneath in own:
+                self.store.log_artifact(self.state.runs[_key(child)], path, beneath or None)
         parent = self.state.runs[PARENT]
         for path in files:
             folder = path.parent.name if path.parent != self.work.results else None

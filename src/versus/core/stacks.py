@@ -9,6 +9,7 @@ import pandas as pd
 
 from versus.core import runfiles
 from versus.core.display import Display
+from versus.core.errors import TrainingError
 from versus.core.experiment import Experiment, ModelPart
 from versus.core.hooks import catalogue
 from versus.core.hooks.base import Hook
@@ -38,9 +39,13 @@ def train_all(
     display: Display,
     send: Callable[[], None] | None,
 ) -> Tables:
-    """Train every stack of the comparison, or restore it, and write the files of its runs."""
+    """Train every stack of the comparison, or restore it, and write the files of its runs.
+
+    Raises:
+        TrainingError: if every run has diverged.
+    """
     stacks = experiment.stacks(comparison.expand())
-    parts = []
+    parts, lost = [], []
     for number, stack in enumerate(stacks):
         folder = places.work / "stacks" / f"{number:04d}"
         learner = experiment.build(stack, places.data)
@@ -51,10 +56,18 @@ def train_all(
         with display.training(label, learner, experiment.LIVE_METRICS) as watcher:
             sinks = _sinks(experiment, stack[0].config, folder, places, display, send)
             trainer = trainer_of(experiment, stack, learner, folder, [watcher], sinks)
-            finals = trainer.run()
+            try:
+                finals = trainer.run()
+            except TrainingError as all_diverged:
+                finals = learner.evaluate()
+                lost.append(all_diverged)
         tables = _tables(experiment, trainer, finals)
         runfiles.write(trainer, stack, tables.metrics, tables.cost, places)
         parts.append(tables)
+    if len(lost) == len(stacks):
+        raise lost[-1]
+    for error in lost:
+        display.warn(str(error))
     return Tables(
         pd.concat([part.metrics for part in parts], ignore_index=True),
         pd.concat([part.cost for part in parts], ignore_index=True),

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 
 from versus.core import seeding
-from versus.core.weights import split
+from versus.core.weights import StackedParameters, split
 from versus.experiments.ordering.config import TrainConfig
 from versus.experiments.ordering.filters import GradientFilter
-from versus.experiments.ordering.gathering import GatheredGradients
 from versus.experiments.ordering.gradient import gradient
 from versus.experiments.ordering.model import Masks, Transformer
 from versus.experiments.ordering.optimizers import Group, learning_rate, make_optimizer
@@ -51,12 +50,15 @@ class Engine:
     ) -> None:
         self.model, self.settings, self.seeds = model, list(settings), list(seeds)
         self.steps_per_epoch, self.dropout, self.device = steps_per_epoch, dropout, device
-        self.weights = GatheredGradients(model.shapes, len(seeds), device)
+        self.weights = StackedParameters(model.shapes, len(seeds), device, aligned=True)
         initial = {seed: model.initial(seed) for seed in set(seeds)}
         self.values = self.weights.values()
         self.values.copy_(torch.stack([initial[seed] for seed in seeds]))
-        self.filter = GradientFilter(settings, self.values)
-        self.optimizer = make_optimizer(settings[0], self.values, self.weights.shapes)
+        self.gradients = self.weights.gradients()
+        self.filter = GradientFilter(settings, self.gradients)
+        self.optimizer = make_optimizer(
+            settings[0], self.values, self.filter.seen, self.weights.shapes
+        )
         self.alive = torch.ones(len(seeds), dtype=torch.bool)
         self.diverged = torch.zeros(len(seeds), dtype=torch.bool)
         self.count = 0
@@ -69,18 +71,11 @@ class Engine:
         self.some: Tensor | None = None
         if len(self.live) < len(self.seeds):
             self.some = torch.tensor(self.live, dtype=torch.int64, device=self.device)
-        self._values = self.values if self.some is None else self.values[self.live]
+        whole = self.some is None
+        self._values = self.values if whole else self.values[self.live]
+        self._gradients = self.gradients if whole else self.gradients[self.live]
         self._parameters = split(self._values, shapes)
-        count = len(self.live)
-        self._out = {n: self.values.new_zeros(count, *shape) for n, shape in shapes.items()}
-        given = split(self.filter.seen, shapes) if self.filter.active else self._out
-        places = self.live if self.filter.active else range(count)
-        self.optimizer.look_at(
-            {
-                row: {name: part[place] for name, part in given.items()}
-                for row, place in zip(self.live, places, strict=True)
-            }
-        )
+        self._out = split(self._gradients, shapes)
         self._moment: tuple[int, int] | None = None
 
     def step(self, pairs: Tensor, labels: Tensor) -> Tensor:
@@ -92,7 +87,8 @@ class Engine:
             torch._foreach_copy_(list(self._values), [self.values[row] for row in self.live])
         masks = self._masks(pairs.shape[1]) if self.dropout else ()
         losses = gradient(self.model, self._parameters, pairs, labels, self._out, masks)
-        self.weights.bring(self._out, self.live)
+        if self.some is not None:
+            torch._foreach_copy_([self.gradients[row] for row in self.live], list(self._gradients))
         if not math.isfinite(losses.sum().item()):
             finite = losses.isfinite().tolist()
             self.freeze([r for r, ok in zip(self.live, finite, strict=True) if not ok], lost=True)
@@ -104,8 +100,7 @@ class Engine:
         groups = self._groups()
         self.count += 1
         if groups:
-            if self.filter.active:
-                self.filter.apply(self.weights.gradients(), first=self.count == 1)
+            self.filter.apply(first=self.count == 1)
             self.optimizer.step(groups, self.count)
 
     def _groups(self) -> list[Group]:
@@ -147,16 +142,12 @@ class Engine:
         self.diverged[stopped] |= lost
         for matrix in self._memories().values():
             matrix[stopped] = 0.0
-        self.weights.gradients()[stopped] = 0.0
+        self.gradients[stopped] = 0.0
         self._choose_live()
 
     def _memories(self) -> dict[str, Tensor]:
         average = self.filter.average
         return {**self.optimizer.buffers, **({} if average is None else {"average": average})}
-
-    def _matrices(self) -> dict[str, Tensor]:
-        gradients = self.weights.gradients()
-        return {"values": self.values, "gradients": gradients, **self._memories()}
 
     def moments(self) -> tuple[Tensor, Tensor] | None:
         """Bias-corrected moments of the gradient, (S, P) each, if the optimiser keeps them."""
@@ -164,7 +155,7 @@ class Engine:
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of everything that a step changes."""
-        matrices = self._matrices()
+        matrices = {"values": self.values, "gradients": self.gradients, **self._memories()}
         return {
             "matrices": {name: matrix.clone() for name, matrix in matrices.items()},
             "alive": self.alive.clone(),
@@ -174,7 +165,7 @@ class Engine:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
-        matrices = self._matrices()
+        matrices = {"values": self.values, "gradients": self.gradients, **self._memories()}
         for name, matrix in matrices.items():
             matrix.copy_(state["matrices"][name])
         self.alive.copy_(state["alive"])

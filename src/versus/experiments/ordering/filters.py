@@ -17,16 +17,14 @@ class GradientFilter:
 
     Args:
         settings: one per run.
-        values: weights, (S, P), whose shape gradients have.
-
-    Attributes:
-        active: whether anything is asked for.
-        seen: what the optimiser is to see, (S, P).
+        gradients: raw gradients, (S, P), never changed.
     """
 
-    def __init__(self, settings: Sequence[TrainConfig], values: Tensor) -> None:
+    def __init__(self, settings: Sequence[TrainConfig], gradients: Tensor) -> None:
+        self._raw = gradients
+
         def column(entries: Sequence[float]) -> Tensor:
-            return torch.tensor(entries, device=values.device)[:, None]
+            return torch.tensor(entries, device=gradients.device)[:, None]
 
         self._alpha = column([one.grokfast_alpha for one in settings])
         self._lambda = column([one.grokfast_lambda for one in settings])
@@ -34,18 +32,18 @@ class GradientFilter:
         self._limit = column(limits)
         self._clips = min(limits) < torch.inf
         averages = any(one.grokfast_lambda for one in settings)
-        self.average = torch.zeros_like(values) if averages else None
-        self.active = averages or self._clips
-        self.seen = torch.zeros_like(values if self.active else values[:0])
+        self.average = torch.zeros_like(gradients) if averages else None
+        copied = averages or self._clips
+        self.seen = torch.zeros_like(gradients) if copied else gradients
 
-    def apply(self, raw: Tensor, *, first: bool) -> None:
-        """Fill ``seen`` from the raw gradients (S, P); ``first``: of the training."""
+    def apply(self, *, first: bool) -> None:
+        """Fill ``seen``, (S, P), from the raw gradients; ``first``: of the training."""
         if self.average is not None:
             alpha = torch.zeros_like(self._alpha) if first else self._alpha
-            self.average.mul_(alpha).addcmul_(1 - alpha, raw)
-            torch.addcmul(raw, self._lambda, self.average, out=self.seen)
+            self.average.mul_(alpha).addcmul_(1 - alpha, self._raw)
+            torch.addcmul(self._raw, self._lambda, self.average, out=self.seen)
         elif self._clips:
-            self.seen.copy_(raw)
+            self.seen.copy_(self._raw)
         if self._clips:
             norms = torch.stack(torch._foreach_norm(list(self.seen)))
             self.seen.mul_((self._limit / (norms[:, None] + 1e-6)).clamp_(max=1))

@@ -82,7 +82,11 @@ def _through_linear(
     torch.sum(upstream, 1, out=out[f"{name}.bias"])
     if scale != 1.0:
         upstream.mul_(scale)
-    torch.bmm(inputs.transpose(1, 2), upstream, out=out[f"{name}.weight"])
+    weight = out[f"{name}.weight"]
+    if weight.is_contiguous():  # one run alone
+        torch.bmm(inputs.transpose(1, 2), upstream, out=weight)
+    else:
+        weight.copy_(torch.bmm(inputs.transpose(1, 2), upstream))
     return torch.bmm(upstream, parameters[f"{name}.weight"].transpose(1, 2))
 
 

@@ -102,8 +102,7 @@ class OrderingLearner:
         return self.engine.weights
 
     def modules(self) -> Mapping[str, Module]:
-        """The parameters of the stack, with their gradients."""
-        self.engine.weights.gradients()
+        """The parameters of the stack."""
         return {"model": self.engine.weights}
 
     def optimizers(self) -> Mapping[str, torch.optim.Optimizer]:
@@ -209,13 +208,13 @@ class OrderingLearner:
             for number in range(count)
             for run in self.runs
         ]
-        total = torch.zeros_like(engine.values)
+        total = torch.zeros_like(engine.gradients)
         shuffled = self._examples.to(torch.stack(orders))
         for batch in torch.split(shuffled, self.train.batch_size, dim=1):
             if not engine.live:
                 break
             engine.step(*self._examples.gather(batch, engine.some))
-            total += engine.weights.gradients()
+            total += engine.gradients
         mean: Tensor = total / self.steps_per_epoch
         return mean.view(count, len(self.runs), -1)
 

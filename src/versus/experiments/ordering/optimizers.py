@@ -5,7 +5,7 @@ depend on its neighbours. Shapes: S runs, P parameters of one run.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -27,10 +27,6 @@ class Group(NamedTuple):
     decay: float
 
 
-Slopes = Mapping[int, Mapping[str, Tensor]]
-"""Row -> parameter name -> where its gradient is found, of its shape in one run."""
-
-
 class Optimizer(Protocol):
     """What advances the rows.
 
@@ -40,9 +36,6 @@ class Optimizer(Protocol):
 
     buffers: Mapping[str, Tensor]
 
-    def look_at(self, slopes: Slopes) -> None:
-        """Where every step from now on finds the gradients of the rows that it advances."""
-
     def step(self, groups: Sequence[Group], count: int) -> None:
         """Advance the rows of the groups by their gradients; ``count`` steps with this one."""
 
@@ -50,53 +43,31 @@ class Optimizer(Protocol):
         """Bias-corrected moments (S, P) after ``count`` steps; None where there are none."""
 
 
-def make_optimizer(settings: TrainConfig, values: Tensor, shapes: Mapping[str, Shape]) -> Optimizer:
+def make_optimizer(
+    settings: TrainConfig, values: Tensor, gradients: Tensor, shapes: Mapping[str, Shape]
+) -> Optimizer:
     """The optimiser of a stack.
 
     Args:
         settings: which one, and what all runs share.
         values: weights, (S, P), changed in place by every step.
+        gradients: where a step finds the gradients, (S, P).
         shapes: parameter name -> shape in one run, in the order of the columns.
     """
     if settings.optimizer == "sgd":
-        return Momentum(values, shapes, settings.momentum)
+        return Momentum(values, gradients, settings.momentum)
     if settings.optimizer == "muon":
-        return Muon(values, shapes, settings.momentum, settings.betas)
-    return Adam(values, shapes, list(shapes), settings.betas, settings.optimizer == "adamw")
+        return Muon(values, gradients, shapes, settings.momentum, settings.betas)
+    decoupled = settings.optimizer == "adamw"
+    return Adam(values, gradients, _whole, settings.betas, decoupled=decoupled)
 
 
-class _Lists:
-    """The pieces that a kernel takes, for each group: values, gradients and buffers.
+Cut = Callable[[Tensor], list[list[Tensor]]]
+"""Cuts a matrix (S, P) into the contiguous pieces of each row that an optimiser is to see."""
 
-    Args:
-        matrices: values and buffers, (S, P) each.
-        shapes: of the parameters.
-        names: of those that are wanted.
-    """
 
-    def __init__(
-        self, matrices: Sequence[Tensor], shapes: Mapping[str, Shape], names: Sequence[str]
-    ) -> None:
-        self._views = [split(matrix, shapes) for matrix in matrices]
-        self._names = names
-        self._slopes: Slopes = {}
-        self._groups: Sequence[Group] = ()
-        self._lists: list[list[list[Tensor]]] = []
-
-    def look_at(self, slopes: Slopes) -> None:
-        """See :class:`Optimizer`."""
-        self._slopes, self._groups = slopes, ()
-
-    def of(self, groups: Sequence[Group]) -> list[list[list[Tensor]]]:
-        """For each group its lists: values, gradients, then the buffers."""
-        if groups is not self._groups:
-            self._groups, self._lists = groups, [self._of(group.rows) for group in groups]
-        return self._lists
-
-    def _of(self, rows: Sequence[int]) -> list[list[Tensor]]:
-        pieces = [[view[name][r] for r in rows for name in self._names] for view in self._views]
-        slopes = [self._slopes[row][name] for row in rows for name in self._names]
-        return [pieces[0], slopes, *pieces[1:]]
+def _whole(matrix: Tensor) -> list[list[Tensor]]:
+    return [[row] for row in matrix]
 
 
 class Adam:
@@ -106,8 +77,8 @@ class Adam:
 
     Args:
         values: weights, (S, P).
-        shapes: of all parameters.
-        names: the parameters that it is for.
+        gradients: (S, P).
+        cut: which columns it is for.
         betas: shares of the old moments that are kept.
         decoupled: AdamW's decay; else the decay is added to the gradient.
     """
@@ -115,25 +86,23 @@ class Adam:
     def __init__(
         self,
         values: Tensor,
-        shapes: Mapping[str, Shape],
-        names: Sequence[str],
+        gradients: Tensor,
+        cut: Cut,
         betas: tuple[float, float],
-        decoupled: bool,
+        *,
+        decoupled: bool = True,
     ) -> None:
         first, second = torch.zeros_like(values), torch.zeros_like(values)
         self.buffers: Mapping[str, Tensor] = {"exp_avg": first, "exp_avg_sq": second}
-        self._lists = _Lists((values, first, second), shapes, names)
+        self._pieces = [cut(matrix) for matrix in (values, gradients, first, second)]
         self._betas = betas
         self._kernel: Any = torch._fused_adamw_ if decoupled else torch._fused_adam_
-
-    def look_at(self, slopes: Slopes) -> None:
-        """See :class:`Optimizer`."""
-        self._lists.look_at(slopes)
 
     def step(self, groups: Sequence[Group], count: int) -> None:
         """See :class:`Optimizer`."""
         counted = torch.tensor(float(count), device=self.buffers["exp_avg"].device)
-        for (_, lr, decay), lists in zip(groups, self._lists.of(groups), strict=True):
+        for rows, lr, decay in groups:
+            lists = [[piece for row in rows for piece in table[row]] for table in self._pieces]
             self._kernel(
                 *lists,
                 [],
@@ -158,24 +127,19 @@ class Adam:
 class Momentum:
     """Gradient descent with heavy-ball momentum, the decay added to the gradient."""
 
-    def __init__(self, values: Tensor, shapes: Mapping[str, Shape], momentum: float) -> None:
+    def __init__(self, values: Tensor, gradients: Tensor, momentum: float) -> None:
         velocity = torch.zeros_like(values)
         self.buffers: Mapping[str, Tensor] = {"momentum": velocity}
-        self._lists = _Lists((values, velocity), shapes, list(shapes))
+        self._rows = [list(matrix) for matrix in (values, gradients, velocity)]
         self._momentum = momentum
-
-    def look_at(self, slopes: Slopes) -> None:
-        """See :class:`Optimizer`."""
-        self._lists.look_at(slopes)
 
     def step(self, groups: Sequence[Group], count: int) -> None:
         """See :class:`Optimizer`."""
-        for (_, lr, decay), lists in zip(groups, self._lists.of(groups), strict=True):
-            values, gradients, velocities = lists
-            torch._foreach_mul_(velocities, self._momentum)
-            torch._foreach_add_(velocities, gradients)
-            torch._foreach_add_(velocities, values, alpha=decay)
-            torch._foreach_add_(values, velocities, alpha=-lr)
+        for rows, lr, decay in groups:
+            for row in rows:
+                value, gradient, velocity = (matrix[row] for matrix in self._rows)
+                velocity.mul_(self._momentum).add_(gradient).add_(value, alpha=decay)
+                value.add_(velocity, alpha=-lr)
 
     def moments(self, count: int) -> tuple[Tensor, Tensor] | None:
         """It keeps no second moment."""
@@ -194,40 +158,36 @@ class Muon:
     def __init__(
         self,
         values: Tensor,
+        gradients: Tensor,
         shapes: Mapping[str, Shape],
         momentum: float,
         betas: tuple[float, float],
     ) -> None:
-        self._names = [n for n in shapes if n.startswith("layers.") and len(shapes[n]) == 2]
-        others = [name for name in shapes if name not in self._names]
-        self._adam = Adam(values, shapes, others, betas, decoupled=True)
+        matrices = [n for n in shapes if n.startswith("layers.") and len(shapes[n]) == 2]
+
+        def others(matrix: Tensor) -> list[list[Tensor]]:
+            named = split(matrix, shapes)
+            kept = [part for name, part in named.items() if name not in matrices]
+            return [[part[row] for part in kept] for row in range(len(matrix))]
+
+        self._adam = Adam(values, gradients, others, betas)
         velocity = torch.zeros_like(values)
         self.buffers: Mapping[str, Tensor] = {**self._adam.buffers, "momentum": velocity}
-        self._values, self._velocities = split(values, shapes), split(velocity, shapes)
-        self._slopes: Slopes = {}
+        views = [split(matrix, shapes) for matrix in (values, gradients, velocity)]
+        self._matrices = [tuple(view[name] for view in views) for name in matrices]
         self._momentum = momentum
-
-    def look_at(self, slopes: Slopes) -> None:
-        """See :class:`Optimizer`."""
-        self._slopes = slopes
-        self._adam.look_at(slopes)
 
     def step(self, groups: Sequence[Group], count: int) -> None:
         """See :class:`Optimizer`."""
         self._adam.step(groups, count)
-        for name in self._names:
-            for group in groups:
-                self._turn(name, group)
-
-    def _turn(self, name: str, group: Group) -> None:
-        values, velocities = self._values[name], self._velocities[name]
-        rows = list(group.rows)
-        gradients = torch.stack([self._slopes[row][name] for row in rows])
-        velocities[rows] = velocities[rows].lerp(gradients, 1 - self._momentum)
-        update = orthogonalised(gradients.lerp(velocities[rows], self._momentum))
-        size = 0.2 * math.sqrt(max(values.shape[1:]))
-        decayed = values[rows] * (1 - group.lr * group.decay)
-        values[rows] = decayed.sub_(update, alpha=group.lr * size)
+        for value, gradient, velocity in self._matrices:
+            size = 0.2 * math.sqrt(max(value.shape[1:]))
+            for rows, lr, decay in groups:
+                chosen = list(rows)
+                velocity[chosen] = velocity[chosen].lerp(gradient[chosen], 1 - self._momentum)
+                ahead = gradient[chosen].lerp(velocity[chosen], self._momentum)
+                decayed = value[chosen] * (1 - lr * decay)
+                value[chosen] = decayed.sub_(orthogonalised(ahead), alpha=lr * size)
 
     def moments(self, count: int) -> tuple[Tensor, Tensor] | None:
         """Most weights have no second moment."""
