@@ -1,6 +1,7 @@
 """TensorBoard and Weights & Biases get the series once, whole, also across a restart."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +98,9 @@ def test_a_missing_package_is_named_with_its_remedy(
     for name in [n for n in sys.modules if n.startswith("torch.utils.tensorboard")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
+    makers: dict[str, Callable[[], object]] = {
+        "wandb": lambda: WandbSink(tmp_path / "metrics.jsonl", "p", "g", tmp_path),
+        "tensorboard": lambda: TensorBoardSink(tmp_path / "metrics.jsonl", tmp_path),
+    }
     with pytest.raises(ConfigError, match=rf"{flag}.*pip install 'versus-lab\[{package}\]'"):
-        if package == "wandb":
-            WandbSink(tmp_path / "metrics.jsonl", "p", "g", tmp_path)
-        else:
-            TensorBoardSink(tmp_path / "metrics.jsonl", tmp_path)
+        makers[package]()
