@@ -39,3 +39,4 @@ class TestOrderingStorm(FaultStorm):
     experiment: ClassVar = "ordering"
     overlay: ClassVar = OVERLAY
     suite: ClassVar = SUITE
+    stormed: ClassVar = ("train", "search")
