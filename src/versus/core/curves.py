@@ -1,6 +1,6 @@
 """Learning curves of any experiment: ``runs.csv``, every evaluation of every run, and pictures."""
 
-from collections.abc import Collection
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ import pandas as pd
 
 from versus.core import drawing, plots, sinks
 from versus.core.drawing import Text
+from versus.core.tables import write_table
 
 FILE = "runs.csv"
 INDEX = ("variant", "seed", "epoch", "step")
@@ -17,16 +18,21 @@ SUMMARIES = ("best/", "epochs/")
 """Groups of metrics that tell of a whole run, so that their course says nothing."""
 
 
-def collect(work: Path, metrics: Collection[str]) -> pd.DataFrame:
+def write(work: Path, results: Path, wanted: Callable[[str], bool]) -> None:
+    """Write :func:`collect`'s table as ``results/runs.csv``."""
+    write_table(collect(work, wanted), results / FILE)
+
+
+def collect(work: Path, wanted: Callable[[str], bool]) -> pd.DataFrame:
     """The evaluations that the stacks under ``work`` recorded, one row each.
 
     Args:
         work: work folder of a comparison.
-        metrics: names of what evaluations measure.
+        wanted: whether a metric is among what evaluations measure.
     """
     rows = [
         {name: record[name] for name in INDEX}
-        | {name: value for name, value in record["metrics"].items() if name in metrics}
+        | {name: value for name, value in record["metrics"].items() if wanted(name)}
         for path in sorted(work.glob("stacks/*/metrics.jsonl"))
         for record in sinks.read(path)
     ]

@@ -61,9 +61,8 @@ def outputs(
 ) -> None:
     """Write ``runs.csv``: every evaluation of every run."""
     from versus.core import curves
-    from versus.core.tables import write_table
 
-    write_table(curves.collect(places.work, set(metrics.columns)), places.results / curves.FILE)
+    curves.write(places.work, places.results, set(metrics.columns).__contains__)
 
 
 def plots(comparison: Any, results: Path) -> list[Path]:

@@ -45,7 +45,7 @@ def read_examples(folder: Path, seed: int, device: torch.device | str) -> dict[s
     Raises:
         DataError: if the file is missing or torn.
     """
-    found = read_seed(folder, seed, device)
+    found = read_seed(folder, seed, device=device)
     try:
         parts = dict.fromkeys(name.partition("/")[0] for name in found)
         return {p: Examples(found[f"{p}/inputs"], found[f"{p}/labels"]) for p in parts}

@@ -1,11 +1,11 @@
 """Data as one safetensors file per seed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from versus.core.errors import DataError
@@ -20,15 +20,32 @@ def write_seed(folder: Path, seed: int, tensors: Mapping[str, Tensor]) -> None:
         save_file(whole, temporary)
 
 
-def read_seed(folder: Path, seed: int, device: torch.device | str = "cpu") -> dict[str, Tensor]:
-    """Read what :func:`write_seed` wrote.
+def read_seed(
+    folder: Path,
+    seed: int,
+    needed: Iterable[str] = (),
+    *,
+    prefix: str = "",
+    device: torch.device | str = "cpu",
+) -> dict[str, Tensor]:
+    """Read what :func:`write_seed` wrote; nothing but what is asked for is loaded.
+
+    Args:
+        folder: of the files.
+        seed: whose file.
+        needed: names that must be there, without the prefix; they come first.
+        prefix: only tensors whose names begin so are read, and named without it.
+        device: where the tensors go.
 
     Raises:
-        DataError: if the file is missing or torn.
+        DataError: if the file is missing or torn, or lacks a tensor.
     """
     path = _path(folder, seed)
     try:
-        return load_file(path, device=str(device))
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            there = [n for n in file.keys() if n.startswith(prefix)]  # noqa: SIM118
+            names = dict.fromkeys((*(f"{prefix}{name}" for name in needed), *there))
+            return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
     except (OSError, SafetensorError) as error:
         raise DataError(
             f"{shown(path)}: no readable data ({error}); prepare the data again"

@@ -1,6 +1,6 @@
 """Models of single learners: the weights of every seed of a variant, as ``seed/module.name``."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,28 @@ def seeds_of(part: ModelPart) -> list[int]:
     return sorted({int(name.partition("/")[0]) for name in part.weights})
 
 
-def best_seed(part: ModelPart) -> int:
-    """The seed that is best by the first primary metric of its comparison, the first of several."""
-    compare, recorded = part.config["comparison"]["compare"], part.config["final_metrics"]
-    sign = 1 if compare["direction"] == "minimize" else -1
-    metric = compare["metrics"][0]
+def weights_of(part: ModelPart, seed: int) -> dict[str, Tensor]:
+    """The weights of one seed by name; none where the model does not hold it."""
+    prefix = f"{seed}/"
+    return {n.removeprefix(prefix): t for n, t in part.weights.items() if n.startswith(prefix)}
+
+
+def best_seed(part: ModelPart, highest: str = "") -> int:
+    """The first of the seeds that are best.
+
+    Args:
+        part: the model.
+        highest: the final metric that is to be large; without one, the first primary metric of its
+            comparison counts, in the comparison's direction.
+    """
+    recorded = part.config["final_metrics"]
+    metric, sign = (highest, -1) if highest else _primary(part)
     return min(seeds_of(part), key=lambda seed: sign * float(recorded[str(seed)][metric]))
+
+
+def _primary(part: ModelPart) -> tuple[str, int]:
+    compare = part.config["comparison"]["compare"]
+    return compare["metrics"][0], 1 if compare["direction"] == "minimize" else -1
 
 
 def settings_of(part: ModelPart, comparison: type[BaseComparison]) -> Any:
@@ -60,10 +76,8 @@ def restore(modules: Mapping[str, Module], part: ModelPart, seed: int) -> None:
     Raises:
         DataError: if the model has no such weights.
     """
-    prefix = f"{seed}/"
-    given = {n.removeprefix(prefix): t for n, t in part.weights.items() if n.startswith(prefix)}
     try:
-        load_tensors(modules, given)
+        load_tensors(modules, weights_of(part, seed))
     except (KeyError, RuntimeError) as error:
         raise DataError(
             f"{part.name}: its weights do not fit the model that its config describes ({error}); "
@@ -98,17 +112,32 @@ def evaluate_seeds(
         learner = build([run], data)
         restore(learner.modules(), part, run.key.seed)
         with torch.no_grad():
-            tables.append(_table(run.key.seed, learner, items_of(learner), score))
+            tables.append(_measured(run.key.seed, learner, items_of(learner), score))
     return pd.concat(tables, ignore_index=True)
 
 
-def _table(seed: int, learner: SingleLearner, items: Items, score: str) -> pd.DataFrame:
+def _measured(seed: int, learner: SingleLearner, items: Items, score: str) -> pd.DataFrame:
     group, prefix = ("best", "test_") if learner.best_by else ("test", "")
-    columns = {f"{prefix}{name}": values.double().cpu().numpy() for name, values in items.items()}
-    scores = columns[f"{prefix}{score}"]
-    names = [f"{seed}/{index}" for index in range(len(scores))]
-    about = {"item_id": names, "cluster_id": str(seed), "seed": seed, "group": group}
-    return pd.DataFrame({**about, **columns, "score": scores})
+    named = {f"{prefix}{name}": values for name, values in items.items()}
+    return item_table(seed, range(len(items[score])), group, named, f"{prefix}{score}")
+
+
+def item_table(
+    seed: int, names: Iterable[object], group: str, items: Items, score: str
+) -> pd.DataFrame:
+    """One row per item of a seed's test data, which form one cluster.
+
+    Args:
+        seed: whose network was measured.
+        names: of the items.
+        group: of the metrics.
+        items: what was measured.
+        score: which metric the items are about.
+    """
+    about = {"item_id": [f"{seed}/{name}" for name in names], "cluster_id": str(seed)}
+    columns = {name: values.double().cpu().numpy() for name, values in items.items()}
+    place = {"seed": seed, "group": group}
+    return pd.DataFrame({**about, **place, **columns, "score": columns[score]})
 
 
 def mean_of_items(group: str, items: Items) -> dict[str, float]:

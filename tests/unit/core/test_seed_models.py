@@ -42,6 +42,13 @@ def test_the_best_seed_answers(errors: tuple[float, float], best: int) -> None:
     assert answer["probability"].tolist() == pytest.approx([sure] * 3)
 
 
+@pytest.mark.parametrize(("values", "best"), [((0.5, 0.2), 0), ((0.2, 0.2), 0), ((0.1, 0.2), 1)])
+def test_the_best_seed_by_a_metric_that_is_to_be_large(
+    values: tuple[float, float], best: int
+) -> None:
+    assert seed_models.best_seed(part(s0=values[0], s1=values[1]), "test/error") == best
+
+
 @pytest.mark.parametrize(
     "inputs", [{}, {"inputs": np.zeros((3, 5))}, {"inputs": np.array(["a"])}, {"x": np.zeros(2)}]
 )
@@ -84,6 +91,16 @@ def test_examples_of_every_seed_come_back(tmp_path: Path) -> None:
         read_examples(tmp_path, 2, "cpu")
 
 
+def test_a_part_of_a_seed_s_tensors_is_read_and_a_missing_one_named(tmp_path: Path) -> None:
+    parts = {"near/b": torch.ones(2), "near/a": torch.zeros(2), "far/a": torch.ones(1)}
+    write_seed(tmp_path, 0, parts)
+    found = read_seed(tmp_path, 0, ("b",), prefix="near/")
+    assert list(found) == ["b", "a"]
+    assert found["b"].tolist() == [1, 1]
+    with pytest.raises(DataError, match=r"seed-0000000.*far/b.*prepare the data again"):
+        read_seed(tmp_path, 0, ("b",), prefix="far/")
+
+
 def test_loss_and_accuracy_of_an_example_are_means_over_its_labels() -> None:
     logits, labels = torch.randn(4, 5, 3), torch.randint(3, (4, 5))
     found = per_example(logits, labels)
@@ -106,7 +123,7 @@ def test_curves_are_the_evaluations_and_a_stopped_run_keeps_its_last_value(tmp_p
     lines += [record("b", 0, e, test_accuracy=0.5, train_step=9.0) for e in range(3)]
     lines.append(record("b", 0, 3, train_step=9.0))
     (folder / "metrics.jsonl").write_text("".join(lines))
-    table = curves.collect(tmp_path, {"test/accuracy", "best/test"})
+    table = curves.collect(tmp_path, {"test/accuracy", "best/test"}.__contains__)
     assert list(table) == ["variant", "seed", "epoch", "step", "test/accuracy", "best/test"]
     assert len(table) == 103
     drawn = curves._continued(table, "test/accuracy")
@@ -118,7 +135,7 @@ def test_curves_are_the_evaluations_and_a_stopped_run_keeps_its_last_value(tmp_p
 
 
 def test_no_evaluations_give_an_empty_table_and_no_picture(tmp_path: Path) -> None:
-    table = curves.collect(tmp_path, {"test/accuracy"})
+    table = curves.collect(tmp_path, {"test/accuracy"}.__contains__)
     assert list(table) == ["variant", "seed", "epoch", "step"]
     assert curves.draw(table, tmp_path) == []
     assert isinstance(table, pd.DataFrame)

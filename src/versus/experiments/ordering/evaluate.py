@@ -12,12 +12,16 @@ from torch import Tensor
 
 from versus.core.errors import DataError
 from versus.core.experiment import ModelPart, Predictor
+from versus.core.seed_models import best_seed, item_table, seeds_of, weights_of
 from versus.experiments.ordering.config import ModelConfig
 from versus.experiments.ordering.data import read_splits
 from versus.experiments.ordering.measuring import logits_in_chunks
 from versus.experiments.ordering.model import Transformer
 
 Arrays = Mapping[str, NDArray[Any]]
+SCORE = "test_accuracy"
+BEST = f"best/{SCORE}"
+"""What the best seed is best by."""
 
 
 def evaluate(part: ModelPart, data: Path) -> pd.DataFrame:
@@ -30,19 +34,8 @@ def evaluate(part: ModelPart, data: Path) -> pd.DataFrame:
         split = read_splits(data, [seed])
         pairs, labels = split.test_pairs[0], split.test_labels[0]
         right = logits_of(part, seed, pairs).argmax(-1) == labels
-        a, b = pairs.T.tolist()
-        tables.append(
-            pd.DataFrame(
-                {
-                    "item_id": [f"{seed}/{x},{y}" for x, y in zip(a, b, strict=True)],
-                    "cluster_id": str(seed),
-                    "seed": seed,
-                    "group": "best",
-                    "test_accuracy": right.double().numpy(),
-                    "score": right.double().numpy(),
-                }
-            )
-        )
+        names = [f"{a},{b}" for a, b in pairs.tolist()]
+        tables.append(item_table(seed, names, "best", {SCORE: right}, SCORE))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -51,7 +44,7 @@ def predictor(part: ModelPart) -> Predictor:
 
     ``c`` is the number that it takes for ``a op b mod p``, ``probability`` how sure it is.
     """
-    seed, p = best_seed(part), int(part.config["p"])
+    seed, p = best_seed(part, BEST), int(part.config["p"])
 
     def predict(inputs: Arrays) -> dict[str, NDArray[Any]]:
         pairs = torch.stack([_numbers(inputs, name, p) for name in ("a", "b")], dim=-1)
@@ -69,25 +62,9 @@ def example(part: ModelPart) -> dict[str, NDArray[Any]]:
     return {"a": np.array([0, 1]), "b": np.array([1, 1])}
 
 
-def seeds_of(part: ModelPart) -> list[int]:
-    """Seeds whose weights the model holds."""
-    return sorted({int(name.partition("/")[0]) for name in part.weights})
-
-
-def best_seed(part: ModelPart) -> int:
-    """The seed with the best test accuracy, the first of several."""
-    recorded = part.config["final_metrics"]
-    return max(seeds_of(part), key=lambda seed: float(recorded[str(seed)]["best/test_accuracy"]))
-
-
 def parameters_of(part: ModelPart, seed: int) -> dict[str, Tensor]:
     """The weights of one seed, as a stack of one run."""
-    prefix = f"{seed}/"
-    return {
-        name.removeprefix(prefix): tensor[None]
-        for name, tensor in part.weights.items()
-        if name.startswith(prefix)
-    }
+    return {name: tensor[None] for name, tensor in weights_of(part, seed).items()}
 
 
 def transformer_of(part: ModelPart) -> Transformer:

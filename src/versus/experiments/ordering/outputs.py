@@ -6,16 +6,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from versus.core import sinks
+from versus.core import curves
 from versus.core.paired import Values, survival_median
 from versus.core.stages import Places
-from versus.core.tables import read_table, write_table
+from versus.core.tables import read_table
 from versus.experiments.ordering import pictures
 from versus.experiments.ordering.config import Comparison
 
 GENERALISED, MEMORISED, DELAY = "epochs/generalised", "epochs/memorised", "epochs/delay"
 ERROR, ORDERING = "test/error", "counterfactual/ordering_fraction"
-CURVES = "runs.csv"
 FIXED = ("stride", "fixed-random", "resonant")
 """Orders that are the same in every epoch; target is the paper's adversary."""
 LIVE_METRICS = (
@@ -45,14 +44,7 @@ def outputs(
     comparison: Comparison, metrics: pd.DataFrame, cost: pd.DataFrame, places: Places
 ) -> None:
     """Write ``runs.csv``: every evaluation of every run, and the ordering fraction if measured."""
-    records = [
-        {key: record[key] for key in ("variant", "seed", "epoch", "step")}
-        | {k: v for k, v in record["metrics"].items() if _is_drawn(k)}
-        for path in sorted(places.work.glob("stacks/*/metrics.jsonl"))
-        for record in sinks.read(path)
-    ]
-    table = pd.DataFrame([row for row in records if len(row) > 4])
-    write_table(table, places.results / CURVES)
+    curves.write(places.work, places.results, _is_drawn)
 
 
 def _is_drawn(metric: str) -> bool:
@@ -139,8 +131,8 @@ def _claim(decay: float, fixed: Mapping[str, float], random: float) -> str:
 
 def plots(comparison: Comparison, results: Path) -> list[Path]:
     """Draw the pictures of a finished comparison."""
-    metrics, curves = read_table(results / "metrics.csv"), read_table(results / CURVES)
-    return pictures.draw(metrics, curves, comparison.train.epochs, results / "plots")
+    metrics, runs = read_table(results / "metrics.csv"), read_table(results / curves.FILE)
+    return pictures.draw(metrics, runs, comparison.train.epochs, results / "plots")
 
 
 def plots_of_csv(path: Path, out: Path) -> list[Path]:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from versus.core.errors import ConfigError
 from versus.core.experiment import ModelPart
-from versus.experiments.ordering.evaluate import best_seed, parameters_of, transformer_of
+from versus.core.seed_models import best_seed
+from versus.experiments.ordering.evaluate import BEST, parameters_of, transformer_of
 
 
 def activations(
@@ -35,7 +36,7 @@ def activations(
         raise ConfigError(f"b: must be between 0 and {model.p - 1}, received {b}")
     pairs = torch.tensor([[[a, b] for a in range(model.p)]])
     with torch.no_grad():
-        hidden = model.hidden(parameters_of(part, best_seed(part)), pairs)
+        hidden = model.hidden(parameters_of(part, best_seed(part, BEST)), pairs)
     return {name: _at(tensor[0], position) for name, tensor in hidden.items()}
 
 

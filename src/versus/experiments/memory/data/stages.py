@@ -3,17 +3,13 @@
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 from torch import Tensor
 
-from versus.core.errors import DataError
 from versus.core.experiment import Stage
-from versus.core.paths import replacing, shown
+from versus.core.seed_files import read_seed, write_seed
 from versus.experiments.memory.config import Comparison, DataConfig
 
 
@@ -28,19 +24,18 @@ def write_streams(comparison: Comparison, folder: Path) -> None:
     A file holds one seed's ``<stream>/<dim>/keys``, ``.../values`` and what marks the stream has.
     """
     for seed in (*comparison.seed_list, *comparison.tuning_seed_list):
-        with replacing(_path(folder, seed)) as temporary:
-            save_file(dict(_streams_of(comparison.data, seed)), temporary)
+        write_seed(folder, seed, dict(_streams_of(comparison.data, seed)))
 
 
-def _streams_of(data: DataConfig, seed: int) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+def _streams_of(data: DataConfig, seed: int) -> Iterator[tuple[str, Tensor]]:
     rows = max(data.mem_size)
     for (name, settings), dim in itertools.product(data.all_streams.items(), data.dim):
         scenario, steps = settings.scenario(), data.length(name)
         stream = scenario.draw(steps, dim, rows, seed)
-        yield f"{name}/{dim}/keys", stream.keys
-        yield f"{name}/{dim}/values", stream.values
+        yield f"{name}/{dim}/keys", torch.from_numpy(stream.keys)
+        yield f"{name}/{dim}/values", torch.from_numpy(stream.values)
         for mark, array in stream.marks.items():
-            yield f"{name}/{dim}/{mark}", array
+            yield f"{name}/{dim}/{mark}", torch.from_numpy(array)
 
 
 class Pairs(NamedTuple):
@@ -78,23 +73,8 @@ def read_stream(
     Raises:
         DataError: if a file is missing, torn or lacks the stream.
     """
-    found = [_read(_path(folder, seed), f"{stream}/{dim}/") for seed in seeds]
+    prefix = f"{stream}/{dim}/"
+    found = [read_seed(folder, seed, ("keys", "values"), prefix=prefix) for seed in seeds]
     tensors = {name: torch.stack([one[name] for one in found]).to(device) for name in found[0]}
     tensors = {n: t.to(dtype) if t.is_floating_point() else t for n, t in tensors.items()}
     return Pairs(tensors.pop("keys"), tensors.pop("values"), tensors)
-
-
-def _read(path: Path, prefix: str) -> dict[str, Tensor]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            marks = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
-            names = dict.fromkeys((f"{prefix}keys", f"{prefix}values", *marks))
-            return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
-    except (OSError, SafetensorError) as error:
-        raise DataError(
-            f"{shown(path)}: no readable stream {prefix[:-1]} ({error}); prepare the data again"
-        ) from error
-
-
-def _path(folder: Path, seed: int) -> Path:
-    return folder / f"seed-{seed:07d}.safetensors"

@@ -11,14 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from versus.core import seeding
-from versus.core.errors import DataError
 from versus.core.experiment import Stage
-from versus.core.paths import replacing, shown
+from versus.core.seed_files import read_seed, write_seed
 from versus.experiments.ordering.data.config import DataConfig
 
 if TYPE_CHECKING:
@@ -53,8 +50,7 @@ def write_splits(comparison: "Comparison", folder: Path) -> None:
     for seed in (*comparison.seed_list, *comparison.tuning_seed_list):
         split = draw(comparison.data, seed)
         compact = {name: tensor.short() for name, tensor in split._asdict().items()}
-        with replacing(_path(folder, seed)) as temporary:
-            save_file(compact, temporary)
+        write_seed(folder, seed, compact)
 
 
 def read_splits(folder: Path, seeds: Sequence[int]) -> Split:
@@ -63,7 +59,7 @@ def read_splits(folder: Path, seeds: Sequence[int]) -> Split:
     Raises:
         DataError: if a file is missing or torn.
     """
-    found = [_read(_path(folder, seed)) for seed in seeds]
+    found = [read_seed(folder, seed, Split._fields) for seed in seeds]
     return Split(*(torch.stack([one[name] for one in found]).long() for name in Split._fields))
 
 
@@ -101,17 +97,3 @@ def label(op: str, p: int, a: Tensor, b: Tensor) -> Tensor:
         inverses = torch.tensor([0, *(pow(value, -1, p) for value in range(1, p))])
         return a * inverses[b] % p
     return (a * a + a * b + b * b) % p
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        found = load_file(path)
-        return {name: found[name] for name in Split._fields}
-    except (OSError, SafetensorError, KeyError) as error:
-        raise DataError(
-            f"{shown(path)}: no readable examples ({error}); prepare the data again"
-        ) from error
-
-
-def _path(folder: Path, seed: int) -> Path:
-    return folder / f"seed-{seed:07d}.safetensors"
