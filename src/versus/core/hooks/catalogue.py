@@ -99,13 +99,14 @@ def choose(experiment: Experiment, choice: HookChoice, learner: Learner) -> list
 
 
 def notes(experiment: Experiment, choice: HookChoice, learner: Learner) -> list[str]:
-    """A sentence for each member of a chosen group that is left out."""
+    """Which members of a chosen group are left out: a sentence for each reason."""
     there, wanted = selection(experiment, choice)
     named = set(_named(experiment, choice))
-    obstacles = {
-        name: _obstacle(there[name], choice, learner) for name in wanted if name not in named
-    }
-    return [f"hook {name} is left out: {text}" for name, text in obstacles.items() if text]
+    left_out: dict[str, list[str]] = {}
+    for name in wanted:
+        if name not in named and (obstacle := _obstacle(there[name], choice, learner)):
+            left_out.setdefault(obstacle, []).append(name)
+    return [f"left out: {', '.join(names)}: {text}" for text, names in left_out.items()]
 
 
 def selection(experiment: Experiment, choice: HookChoice) -> tuple[Catalogue, list[str]]:
@@ -154,13 +155,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def _obstacle(hook: type[Hook], choice: HookChoice, learner: Learner) -> str:
     """Why the hook cannot be used here; empty where it can."""
+    if hook.uses and learner.weights() is None:
+        return "this experiment trains no weights by gradient"
     if "reference" in hook.uses and not choice.reference:
         return (
             "compares with a solution; name its weights with hooks.reference (a folder under "
             "results/.../models, or a safetensors file)"
         )
-    if hook.uses and learner.weights() is None:
-        return "this experiment trains no weights by gradient"
     for need in hook.needs:
         if not isinstance(learner, need):
             return (

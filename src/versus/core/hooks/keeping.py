@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from versus.core.hooks.base import Hook
+from versus.core.hooks.base import Hook, HookSettings
 from versus.core.hooks.measures import dot
 
 
@@ -74,3 +74,17 @@ class Window:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
         self.rows, self.gram = list(state["rows"]), state["gram"]
+
+
+class WindowHook(KeepingHook):
+    """A hook that keeps vectors of the last times it looked.
+
+    Attributes:
+        window: as many of them as ``settings.window`` says.
+    """
+
+    kept = ("window",)
+
+    def __init__(self, settings: HookSettings | None = None) -> None:
+        super().__init__(settings)
+        self.window = Window(self.settings.window)

@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from versus.core.hooks.base import Context, HookSettings
-from versus.core.hooks.keeping import KeepingHook, Window
+from versus.core.hooks.keeping import KeepingHook, WindowHook
 from versus.core.hooks.measures import DEGREES, columns, cosine, norm, ratio
 from versus.core.learner import Metrics
 
@@ -94,7 +94,7 @@ class VarianceSettings(GradientSettings):
     """How many measured epochs are compared."""
 
 
-class Variance(KeepingHook):
+class Variance(WindowHook):
     """Spread of the mean gradients of the last epochs.
 
     All of it follows from the inner products of the gradients, of which one row is new per epoch.
@@ -115,15 +115,10 @@ class Variance(KeepingHook):
         "window_mean_norm": "norm of the mean gradient of the window",
     }
     Settings = VarianceSettings
-    kept = ("_window",)
-
-    def __init__(self, settings: HookSettings | None = None) -> None:
-        super().__init__(settings)
-        self._window = Window(self.settings.window)
 
     def compute(self, context: Context) -> Metrics:
         """Statistics of the window, from two epochs on."""
-        gram = self._window.push(context.epoch_gradient)
+        gram = self.window.push(context.epoch_gradient)
         return _window_metrics(gram) if gram.shape[-1] > 1 else {}
 
 

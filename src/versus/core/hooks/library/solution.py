@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from versus.core.hooks.base import Context, HookSettings
-from versus.core.hooks.keeping import KeepingHook, Window
+from versus.core.hooks.keeping import KeepingHook, WindowHook
 from versus.core.hooks.measures import (
     columns,
     cosine,
@@ -100,7 +100,7 @@ class SubspaceSettings(HookSettings):
     """Leading directions that count."""
 
 
-class SubspaceGradientInfo(KeepingHook):
+class SubspaceGradientInfo(WindowHook):
     """Dimension of what the last epoch gradients span, and its part towards the solution.
 
     With s_k the singular values of the gradients of the window (not centred), largest first, only
@@ -124,20 +124,15 @@ class SubspaceGradientInfo(KeepingHook):
         "top{k}_energy_fraction_toward_solution": "the same of the k leading directions",
     }
     Settings = SubspaceSettings
-    kept = ("_window",)
-
-    def __init__(self, settings: HookSettings | None = None) -> None:
-        super().__init__(settings)
-        self._window = Window(self.settings.window)
 
     def compute(self, context: Context) -> Metrics:
         """Spectrum of the window and its energy towards the solution, from two epochs on."""
-        gram = self._window.push(context.epoch_gradient)
+        gram = self.window.push(context.epoch_gradient)
         if gram.shape[-1] < 2:
             return {}
         ahead = context.reference - context.values
         variances, vectors = spectrum(gram)
-        along = torch.stack([dot(row, ahead) for row in self._window.rows], -1)
+        along = torch.stack([dot(row, ahead) for row in self.window.rows], -1)
         along = ratio(along, norm(ahead)[:, None])
         total = ratio((along**2).sum(-1), gram.diagonal(dim1=-2, dim2=-1).sum(-1))
         projected = (along[:, None] @ vectors)[:, 0] ** 2
