@@ -110,21 +110,31 @@ class WandbSink(SeriesSink):
             raise _missing("--hook-wandb", "wandb") from error
 
     def open(self, run: RunKey) -> Any:
-        """A run whose id follows from comparison, variant and seed, so that a resume meets it."""
+        """A run whose id follows from comparison, variant and seed, so that a resume meets it.
+
+        Raises:
+            ConfigError: if the service refuses.
+        """
         import wandb
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        return wandb.init(
-            project=self.project,
-            group=self.group,
-            name=f"{run.variant} seed {run.seed}",
-            id=f"{self.group}-{run.variant}-{run.seed}".replace("=", "-").replace(",", "-"),
-            config=run._asdict(),
-            dir=self.folder,
-            reinit="create_new",
-            resume=None if os.environ.get("WANDB_MODE") == "offline" else "allow",
-            settings=wandb.Settings(console="off", x_disable_stats=True, silent=True),
-        )
+        try:
+            return wandb.init(
+                project=self.project,
+                group=self.group,
+                name=f"{run.variant} seed {run.seed}",
+                id=f"{self.group}-{run.variant}-{run.seed}".replace("=", "-").replace(",", "-"),
+                config=run._asdict(),
+                dir=self.folder,
+                reinit="create_new",
+                resume=None if os.environ.get("WANDB_MODE") == "offline" else "allow",
+                settings=wandb.Settings(console="off", x_disable_stats=True, silent=True),
+            )
+        except wandb.Error as error:
+            raise ConfigError(
+                f"--hook-wandb {self.project}: refused ({error}); `wandb login` first, or set "
+                "WANDB_MODE=offline, and give the same command again"
+            ) from error
 
     def send(self, writer: Any, metrics: dict[str, float], record: Record) -> None:
         """One call per record; records of one step are merged by the service."""

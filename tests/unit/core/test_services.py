@@ -1,6 +1,7 @@
 """TensorBoard and Weights & Biases get the series once, whole, also across a restart."""
 
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,10 +82,29 @@ def test_wandb_gets_every_record_offline(
     files = sorted((tmp_path / "wandb").glob("wandb/offline-run-*/*.wandb"))
     assert len(files) == len(RUNS)
     for file in files:
-        told = [{k: row[k] for k in ("_step", "epoch", "test/loss")} for row in history(file)]
+        until = time.monotonic() + 20  # the package's own process may write a moment later
+        while len(rows := history(file)) < 3 and time.monotonic() < until:
+            time.sleep(0.2)
+        told = [{k: row[k] for k in ("_step", "epoch", "test/loss")} for row in rows]
         assert told == [
             {"_step": step, "epoch": step // 5, "test/loss": step + 0.5} for step in (0, 5, 10)
         ]
+
+
+def test_wandb_without_a_login_is_an_error_with_a_remedy(
+    tmp_path: Path, lines: sinks.JsonLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wandb = pytest.importorskip("wandb")
+
+    def refuse(**_: object) -> None:
+        raise wandb.errors.UsageError("No API key configured")
+
+    monkeypatch.setattr(wandb, "init", refuse)
+    sink = WandbSink(lines.path, "versus-test", "ordering-0123", tmp_path / "wandb")
+    message = r"--hook-wandb versus-test: refused \(No API key.*WANDB_MODE=offline"
+    with pytest.raises(ConfigError, match=message):
+        sink.covered()
+    lines.close()
 
 
 @pytest.mark.parametrize(
