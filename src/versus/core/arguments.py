@@ -229,6 +229,7 @@ def _describe_keys(name: str) -> str:
     aliases: dict[str, list[str]] = {}
     for alias, key in {**COMMON_ALIASES, **experiment.ALIASES}.items():
         aliases.setdefault(key, []).append(f"--{alias}")
+    aliases.setdefault("hooks.settings", []).append(f"--{HOOK_CONFIG} HOOK.SETTING=VALUE ...")
     lines = ["", (experiment.__doc__ or "").strip(), ""]
     lines.append("keys of the params file, each also an option (--key value):")
     for key, _, default, about in configs.describe(experiment.Comparison):
