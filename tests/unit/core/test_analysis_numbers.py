@@ -160,12 +160,35 @@ def test_table_cells_equal_pandas_and_the_best_is_bold(stat: str) -> None:
     assert means.loc[(metric, "a_1"), "mean"] == pytest.approx(each.mean())
     assert means.loc[(metric, "a_1"), "sd"] == pytest.approx(each.std())
     best = tables.best_variants(means, [metric])
-    assert best == {metric: "a_1"}  # a loss: less is better
+    assert best == {metric: {"a_1"}}  # a loss: less is better
     cells = export_table.cells(means, ["a_1", "b"], [metric], 3)
     assert f"**{each.mean():#.3g} ± " in export_table.as_markdown(cells, [metric], best)
     latex = export_table.as_latex(cells, [metric], best)
     assert r"test/loss\_50\%" in latex
     assert rf"a\_1 & $\mathbf{{{each.mean():#.3g}}} \pm" in latex
+
+
+def test_variants_that_are_equally_good_are_all_bold() -> None:
+    runs = {("a", 0): [1.0], ("b", 0): [1.0], ("c", 0): [0.5]}
+    means = tables.mean_and_spread(tables.per_seed(table(runs, "test/accuracy"), "final"))
+    best = tables.best_variants(means, ["test/accuracy"])
+    cells = export_table.cells(means, ["a", "b", "c"], ["test/accuracy"], 2)
+    lines = export_table.as_markdown(cells, ["test/accuracy"], best).splitlines()[2:]
+    assert lines == ["| a | **1.0** |", "| b | **1.0** |", "| c | 0.50 |"]
+
+
+def test_a_part_that_a_run_does_not_track_counts_as_nothing() -> None:
+    first = [("v", 0, "f/p_1", 1.0, 0.4), ("v", 0, "f/p_1", 2.0, 0.6), ("v", 0, "f/p_2", 2.0, 0.4)]
+    second = [("v", 1, "f/p_2", 2.0, 1.0), ("v", 2, "f/p_2", 2.0, np.inf)]
+    rows = pd.DataFrame([*first, *second], columns=["variant", "seed", "metric", "x", "value"])
+    rows = pd.concat([rows, rows[rows["x"] == 2].query("seed == 0").assign(x=3.0)])
+    times = pd.DataFrame(
+        {"variant": "v", "seed": [0, 1, 0, 1, 2, 0], "x": [1.0, 1.0, 2.0, 2.0, 2.0, 3.0]}
+    )
+    means = area_plot.mean_shares(rows, times, "v", {"1": "f/p_1", "2": "f/p_2"})
+    assert means["1"].tolist() == [0.2, *[pytest.approx(0.6 / 3)] * 2]
+    assert means["2"].tolist() == [0.0, 0.7, 0.7]
+    assert area_plot.label("fourier/freq_powers", "3") == "freq_power 3"
 
 
 def test_layers_are_averaged_by_block_and_ranked_by_variance() -> None:

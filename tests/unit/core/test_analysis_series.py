@@ -69,7 +69,6 @@ def test_a_damaged_line_is_named_and_can_be_left_out(tmp_path: Path, bad: str) -
     [
         ("test/loss", ["test/loss"]),
         ("training_metrics/val_acc", ["test/accuracy"]),
-        ("training_metrics/validation_accuracy", ["test/accuracy"]),
         ("train_acc", ["train/accuracy"]),
         ("training_metrics/loss", ["train/loss"]),
         ("total_norm", ["norms/total_norm"]),
@@ -82,13 +81,21 @@ def test_words_find_metrics(word: str, found: list[str]) -> None:
 
 
 def test_names_of_the_hook_win_over_those_of_the_trainer_in_both_directions() -> None:
-    hook = "training_metrics/validation_accuracy"
-    assert names.resolve(["training_metrics/val_acc"], [*KNOWN, hook], silent) == [hook]
-    assert names.resolve(["test/accuracy"], [*KNOWN, hook], silent) == ["test/accuracy"]
-    assert names.resolve(["test/accuracy"], [hook], silent) == [hook]
+    hook = "training_metrics/validation_loss"
+    assert names.resolve(["training_metrics/val_loss"], [*KNOWN, hook], silent) == [hook]
+    assert names.resolve(["test/loss"], [*KNOWN, hook], silent) == ["test/loss"]
+    assert names.resolve(["test/loss"], [hook], silent) == [hook]
     notes: list[str] = []
     names.resolve(["val_acc"], KNOWN, notes.append)
     assert notes == ["val_acc: showing test/accuracy"]
+
+
+def test_an_accuracy_in_percent_never_stands_for_a_fraction() -> None:
+    percent = "training_metrics/validation_accuracy"
+    assert names.resolve(["val_acc"], [*KNOWN, percent], silent) == ["test/accuracy"]
+    assert names.resolve(["validation_accuracy"], [*KNOWN, percent], silent) == [percent]
+    with pytest.raises(ConfigError, match=r"nearest: .*test/accuracy"):
+        names.resolve([percent], KNOWN, silent)
 
 
 @pytest.mark.parametrize(

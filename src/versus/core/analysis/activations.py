@@ -46,7 +46,8 @@ def run(request: Request) -> None:
     """Print a row per layer, and draw the layers of every variant."""
     options, probe = request.options, probe_of(request.experiment)
     folder, data = request.source.results / "models", _data(request)
-    there = sorted((p.parent.name for p in folder.glob("*/config.json")), key=names.natural)
+    found = sorted((p.parent.name for p in folder.glob("*/config.json")), key=names.natural)
+    there = [v for v in dict.fromkeys((*request.source.variants, *found)) if v in found]
     if not there:
         raise DataError(f"{shown(folder)}: holds no models; finish the training first")
     rows = []
@@ -134,7 +135,7 @@ def draw(request: Request, swept: Mapping[str, Array], variant: str) -> "Figure"
     position = (
         "mean over positions" if options.position == "mean" else f"position {options.position}"
     )
-    every = f"every {options.subsample}th a" if options.subsample > 1 else ""
+    every = f"one a of {options.subsample}" if options.subsample > 1 else ""
     with look.applied():
         heading = request.heading(variant, f"b = {options.b}", position, every)
         figure, axes = drawing.panels(len(swept), drawing.Text(heading, "unit", "input a"))

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from versus.core import drawing
-from versus.core.analysis.layer_dynamics import by_layer
 from versus.core.analysis.names import natural
 from versus.core.analysis.request import ONE_METRIC, Request, limited, one_of
 from versus.core.arguments import Option, positive
@@ -25,19 +24,47 @@ OPTIONS = (
     Option("share-y", "the same vertical axis in all panels", switch=True),
 )  # fmt: skip
 REST = "all others"
+RECORD = ["variant", "seed", "x"]
 
 
 def run(request: Request) -> None:
     """Print the strongest parts of every variant, and draw the areas."""
     options, parts = request.options, request.parts()
     table = request.table(list(parts.values()))
-    shares = {v: by_layer(table, v, parts).fillna(0.0) for v in request.variants(table)}
+    group = {name.partition("/")[0] for name in parts.values()}
+    beside = [n for n in request.source.names if n.partition("/")[0] in group]
+    times = request.table(beside, smooth=False)[RECORD].drop_duplicates()
+    shares = {v: mean_shares(table, times, v, parts) for v in request.variants(times)}
     limited(len(shares), "variants", "choose some with --variants")
     order = ordered(shares, options.sort_by, options.top_n)
     request.print_table(strongest(shares))
-    figure = draw(request, shares, order, table)
+    figure = draw(request, shares, order, times, request.axis(table))
     normalised = "-normalized" if options.normalize else ""
     request.save(figure, f"by-{options.sort_by}{normalised}", [options.metric])
+
+
+def mean_shares(
+    table: pd.DataFrame, times: pd.DataFrame, variant: str, parts: Mapping[str, str]
+) -> pd.DataFrame:
+    """Mean over seeds of one variant: a row per ``x``, a column per part.
+
+    A part that a run leaves out of a record, because it is too weak to be tracked, counts as 0: a
+    mean over those runs alone that have it would make a total that no run has. A run that has ended
+    keeps its last values; one that has diverged counts for none.
+
+    Args:
+        table: series of the parts.
+        times: columns :data:`RECORD`: when anything beside them was recorded.
+        variant: whose.
+        parts: part -> metric.
+    """
+    rows = table[table["variant"] == variant]
+    recorded = times[times["variant"] == variant].drop(columns="variant")
+    wide = rows.pivot_table(index=["seed", "x"], columns="metric", values="value").reset_index()
+    whole = recorded.merge(wide, on=["seed", "x"], how="left").fillna(0.0)
+    kept = whole.pivot_table(index="x", columns="seed", sort=True).ffill()
+    means = kept.where(np.isfinite(kept)).T.groupby(level=0).mean().T.fillna(0.0)
+    return means.rename(columns={metric: part for part, metric in parts.items()})
 
 
 def ordered(shares: Mapping[str, pd.DataFrame], by: str, count: int) -> list[str]:
@@ -87,18 +114,22 @@ def draw(
     request: Request,
     shares: Mapping[str, pd.DataFrame],
     order: Sequence[str],
-    table: pd.DataFrame,
+    times: pd.DataFrame,
+    axis: str,
 ) -> "Figure":
     """The stacked areas, the first part at the bottom."""
     look, options = request.look, request.options
-    seeds = table["seed"].nunique()
+    seeds = times["seed"].nunique()
     y = "share of the total" if options.normalize else options.metric
-    heading = request.heading(options.metric, f"mean of {seeds} seeds" if seeds > 1 else "")
+    ends = times.groupby(["variant", "seed"])["x"].max().nunique() > 1
+    notes = [f"mean of {seeds} seeds"] * (seeds > 1) + ["the last value of ended runs"] * ends
+    heading = request.heading(options.metric, *notes)
     with look.applied():
-        text = drawing.Text(heading, request.axis(table), y)
+        text = drawing.Text(heading, axis, y)
         figure, axes = drawing.panels(len(shares), text)
         for ax, (variant, rows) in zip(axes, shares.items(), strict=True):
             bands = stacked(rows, order, normalise=bool(options.normalize))
+            bands = bands.rename(columns=lambda part: label(options.metric, str(part)))
             colours = [*area_colours(look.palette, len(order)), look.shade]
             ax.stackplot(rows.index, bands.T, labels=bands.columns, colors=colours, linewidth=0)
             ax.set_title(variant)
@@ -108,6 +139,11 @@ def draw(
             ax.set_ylim(0, max(tops) if options.share_y else top)
         drawing.legend_below(figure)
     return figure
+
+
+def label(metric: str, part: str) -> str:
+    """A part's name; a number says little without what it numbers."""
+    return f"{metric.rpartition('/')[2].rstrip('*_s')} {part}" if part.isdigit() else part
 
 
 def _top(rows: pd.DataFrame) -> float:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from versus.core import drawing
 from versus.core.analysis import dots
 from versus.core.analysis.metric_plot import normalised
 from versus.core.analysis.request import METRICS, Request, number, one_of
@@ -169,5 +170,6 @@ def _censored(ax: "Axes", place: int, runs: pd.DataFrame, colour: str) -> None:
 def _axis(ax: "Axes", found: pd.DataFrame, *, log: bool) -> None:
     if log:
         ax.set_xscale("log")
+        drawing.name_ticks(ax.xaxis, *ax.get_xlim())
     else:
         ax.set_xlim(0, 1.05 * found["last"].max())

@@ -16,7 +16,7 @@ OPTIONS = (
     Option("table-format", "markdown (default) or latex", one_of("markdown", "latex"),
            default="markdown"),
     Option("precision", "significant digits of the means (default: 4)", positive, default=4),
-    Option("bold-best", "the best mean of every metric in bold", switch=True),
+    Option("bold-best", "the best mean of every metric in bold, or the best ones", switch=True),
     Option("best", "max, min or auto (default: by the metric's name)", one_of("auto", "max", "min"),
            default="auto"),
 )  # fmt: skip
@@ -46,7 +46,7 @@ def run(request: Request) -> None:
     request.display.line(f"table: {shown(path)}")
 
 
-def _best(request: Request, means: pd.DataFrame, metrics: Sequence[str]) -> dict[str, str]:
+def _best(request: Request, means: pd.DataFrame, metrics: Sequence[str]) -> dict[str, set[str]]:
     way = request.options.best
     best = tables.best_variants(means, metrics, None if way == "auto" else way)
     unclear = [metric for metric in metrics if metric not in best]
@@ -78,7 +78,7 @@ def _cell(entry: Mapping[Hashable, Any] | None, precision: int) -> tuple[str, st
     return f"{entry['mean']:#.{precision}g}".rstrip("."), spread
 
 
-def as_markdown(rows: Cells, metrics: Sequence[str], best: Mapping[str, str]) -> str:
+def as_markdown(rows: Cells, metrics: Sequence[str], best: Mapping[str, set[str]]) -> str:
     """A Markdown table, numbers aligned right."""
     lines = [
         f"| variant | {' | '.join(metrics)} |",
@@ -88,12 +88,12 @@ def as_markdown(rows: Cells, metrics: Sequence[str], best: Mapping[str, str]) ->
         texts = []
         for metric, (mean, sd) in values.items():
             text = f"{mean} ± {sd}" if sd else mean
-            texts.append(f"**{text}**" if best.get(metric) == variant else text)
+            texts.append(f"**{text}**" if variant in best.get(metric, ()) else text)
         lines.append(f"| {variant} | {' | '.join(texts)} |")
     return "\n".join(line.replace("\n", " ") for line in lines) + "\n"
 
 
-def as_latex(rows: Cells, metrics: Sequence[str], best: Mapping[str, str]) -> str:
+def as_latex(rows: Cells, metrics: Sequence[str], best: Mapping[str, set[str]]) -> str:
     """A LaTeX tabular with the rules of the package booktabs."""
     head = " & ".join(["variant", *(metric.translate(LATEX) for metric in metrics)])
     lines = [
@@ -106,7 +106,7 @@ def as_latex(rows: Cells, metrics: Sequence[str], best: Mapping[str, str]) -> st
     for variant, values in rows.items():
         texts = [variant.translate(LATEX)]
         for metric, (mean, sd) in values.items():
-            bold = rf"\mathbf{{{mean}}}" if best.get(metric) == variant else mean
+            bold = rf"\mathbf{{{mean}}}" if variant in best.get(metric, ()) else mean
             text = rf"${bold} \pm {sd}$" if sd else f"${bold}$"
             texts.append("--" if mean == "-" else text)
         lines.append(rf"{' & '.join(texts)} \\")

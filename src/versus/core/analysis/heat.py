@@ -53,8 +53,12 @@ def thinned(image: Image) -> Image:
 
 def show(ax: "Axes", image: Image, scale: Any, colour_map: Any, *, step: int = 1) -> Any:
     """Draw an image of shape (rows, columns), its indices as axes; a row counts ``step``."""
+    from matplotlib.ticker import MaxNLocator
+
     ax.grid(visible=False)
     rows, columns = image.shape
+    for axis, count in ((ax.yaxis, rows), (ax.xaxis, columns)):
+        axis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=min(count, 2)))
     return ax.imshow(
         thinned(image),
         norm=scale,
@@ -78,8 +82,14 @@ def name_cells(
 
 def bar(figure: "Figure", image: Any, axes: "Sequence[Axes]") -> None:
     """One colour bar at the right of all axes; what it measures stands in the heading."""
+    from matplotlib.colors import LogNorm
+
+    from versus.core import drawing
+
     drawn = figure.colorbar(image, ax=list(axes), shrink=0.85, aspect=30, pad=0.015)
     drawn.ax.tick_params(labelsize=8)
+    if isinstance(image.norm, LogNorm):
+        drawing.name_ticks(drawn.ax.yaxis, *image.get_clim())
 
 
 def column_count(panels: int) -> int:

@@ -162,6 +162,7 @@ def _scales(ax: "Axes", request: Request) -> None:
         drawing.name_ticks(ax.yaxis, *ax.get_ylim())
     if request.options.log_x:
         ax.set_xscale("log", nonpositive="mask")
+        drawing.name_ticks(ax.xaxis, *ax.get_xlim())
     else:
         ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
 

@@ -9,20 +9,18 @@ from versus.core.errors import ConfigError
 
 EQUIVALENT = (
     (
-        "training_metrics/validation_accuracy",
-        "training_metrics/val_acc",
-        "training_metrics/test_acc",
         "test/accuracy",
         "val/accuracy",
-        "validation_accuracy",
+        "training_metrics/val_acc",
+        "training_metrics/test_acc",
         "val_acc",
         "test_acc",
     ),
+    ("training_metrics/validation_accuracy", "validation_accuracy"),
+    ("training_metrics/training_accuracy", "training_accuracy"),
     (
-        "training_metrics/training_accuracy",
-        "training_metrics/train_acc",
         "train/accuracy",
-        "training_accuracy",
+        "training_metrics/train_acc",
         "train_acc",
     ),
     (
@@ -45,7 +43,8 @@ EQUIVALENT = (
     ),
     ("training_metrics/learning_rate", "training_metrics/lr", "train/learning_rate", "train/lr"),
 )
-"""Names of one quantity: of the hook, of the seed document and of the trainer, by preference."""
+"""Names of one quantity, in one unit, by preference: of the hook, of the seed document and of the
+trainer. The accuracies of the hook are in percent and so stand by themselves."""
 CLOSE = 0.5
 Note = Callable[[str], None]
 

@@ -189,8 +189,9 @@ class Request:
 
     def variants(self, table: pd.DataFrame) -> list[str]:
         """Variants of a table in the order of the request."""
-        there = list(dict.fromkeys(table["variant"]))
-        return [name for name in self.options.variants or there if name in there]
+        there = dict.fromkeys(table["variant"])
+        order = self.options.variants or dict.fromkeys((*self.source.variants, *there))
+        return [name for name in order if name in there]
 
     def colours(self, variants: Sequence[str]) -> dict[str, str]:
         """A colour per variant, the same whichever of them are shown."""

@@ -52,12 +52,13 @@ def better(metric: str) -> str | None:
 
 def best_variants(
     means: pd.DataFrame, metrics: Sequence[str], way: str | None = None
-) -> dict[str, str]:
-    """Metric -> its best variant; ``way`` is ``max`` or ``min``, None lets the name decide."""
+) -> dict[str, set[str]]:
+    """Metric -> its best variants; ``way`` is ``max`` or ``min``, None lets the name decide."""
     best = {}
     for metric in metrics:
         column = means["mean"].xs(metric).replace([np.inf, -np.inf], math.nan).dropna()
         wanted = way or better(metric)
         if wanted is not None and len(column):
-            best[metric] = str(column.idxmax() if wanted == "max" else column.idxmin())
+            value = column.max() if wanted == "max" else column.min()
+            best[metric] = set(map(str, column.index[column == value]))
     return best
