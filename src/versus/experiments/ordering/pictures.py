@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TEST, TRAIN, GENERALISED = "test/accuracy", "train/accuracy", "epochs/generalised"
 ORDERING = "counterfactual/ordering_fraction"
+MOST_BANDS = 5
+"""Variants whose bands can still be told apart in one panel."""
 
 
 def draw(metrics: pd.DataFrame, curves: pd.DataFrame, budget: int, out: Path) -> list[Path]:
@@ -58,17 +60,25 @@ def _accuracy(curves: pd.DataFrame) -> "Figure":
         for rank, (metric, label) in enumerate(((TRAIN, "training pairs"), (TEST, "test pairs"))):
             _band(ax, rows, metric, drawing.PALETTE[1 - rank], label, DASHES[1 - rank])
         ax.set_ylim(-0.03, 1.03)
+        ax.set_xlim(0, max(1, curves["epoch"].max()))
     drawing.legend_below(figure)
     return figure
 
 
 def _band(
-    ax: "Axes", rows: pd.DataFrame, metric: str, colour: str, label: str, dash: object
+    ax: "Axes",
+    rows: pd.DataFrame,
+    metric: str,
+    colour: str,
+    label: str,
+    dash: object,
+    shade: float = 0.18,
 ) -> None:
     """Median and range over seeds; a run that has stopped keeps its last value."""
     wide = rows.dropna(subset=metric).pivot_table(index="epoch", columns="seed", values=metric)
     wide = wide.ffill()
-    ax.fill_between(wide.index, wide.min(axis=1), wide.max(axis=1), color=colour, alpha=0.18, lw=0)
+    low, high = wide.min(axis=1), wide.max(axis=1)
+    ax.fill_between(wide.index, low, high, color=colour, alpha=shade, lw=0)
     ax.plot(wide.index, wide.median(axis=1), color=colour, linestyle=dash, label=label)
 
 
@@ -79,9 +89,15 @@ def _ordering(curves: pd.DataFrame) -> "Figure":
     )
     figure, (ax,) = drawing.panels(1, text)
     measured = curves.dropna(subset=ORDERING)
-    for variant, colour in drawing.colours(measured["variant"]).items():
-        _band(ax, measured[measured["variant"] == variant], ORDERING, colour, variant, "-")
+    colours = drawing.colours(measured["variant"])
+    shade = 0.18 if len(colours) <= MOST_BANDS else 0.0
+    for rank, (variant, colour) in enumerate(colours.items()):
+        rows, dash = measured[measured["variant"] == variant], DASHES[rank % len(DASHES)]
+        _band(ax, rows, ORDERING, colour, variant, dash, shade)
     ax.set_ylim(0, 1.02)
+    ax.set_xlim(left=0)
+    bands = ", band of all seeds" if shade else " over seeds"
+    ax.set_title(f"median{bands}", fontsize="medium")
     drawing.legend_below(figure)
     return figure
 
