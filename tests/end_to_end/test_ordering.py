@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 
 from tests.end_to_end.conftest import REPOSITORY, Run, environment
 from versus import cli
-from versus.core import sinks
+from versus.core import checkpoint, sinks
+from versus.experiments.ordering.order_log import chained
 
 SMALL = shlex.split(
     "--p 7 --data.train_fraction 0.6 --embed-dim 8 --num-heads 2 --batch-size 8 --seed 199 "
@@ -53,6 +54,14 @@ def test_the_files_of_a_run_say_what_the_series_says(project: Path) -> None:
     change = lines[-1]["train/loss"] - lines[0]["train/loss"]
     assert summary["deltas"]["train_loss"] == pytest.approx(change)
     assert summary["wall_time_seconds"] > 0
+
+    with (folder / "orders.csv").open(newline="") as file:
+        digests = [row["sha256"] for row in csv.DictReader(file)]
+    state = checkpoint.load_latest(work / "stacks" / "0000" / "checkpoints")
+    assert state is not None
+    assert [chained(digests)] == state["learner"]["digests"]
+    assert len(digests) == 4
+    assert len(set(digests)) == 1  # the same in every epoch
 
     final = load_file(folder / "stride_final.safetensors")
     assert summary["model_parameters"] == sum(t.numel() for t in final.values())
@@ -116,6 +125,23 @@ def test_a_second_training_is_equal_to_the_bit(
     path.write_text("\n".join([*lines[:2], json.dumps(record), *lines[3:], ""]))
     assert cli.main([*TRAIN, "--validate-checkpoints"]) == 1
     assert f"test/loss of stride seed 199 at step {record['step']}" in capsys.readouterr().err
+
+
+def test_another_file_of_indices_is_another_training(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    indices = project / "order.txt"
+    indices.write_text("\n".join(map(str, range(29))))
+    words = [*TRAIN, "--strategy", "random", "file", "--train.indices", "order.txt"]
+    assert cli.main([*words, "--output-dir", "out"]) == 0
+    assert "already trained" not in capsys.readouterr().err
+    indices.write_text("\n".join(map(str, reversed(range(29)))))
+    assert cli.main(words) == 0
+    assert "already trained" not in capsys.readouterr().err
+    assert len(list(project.glob("runs/ordering/*/status.json"))) == 2
+    config = "out/runs/file/seed-199/experiment_config.json"
+    assert cli.main(["train", "--config", config, "--no-tracking", "--lr", "0.1"]) == 2
+    assert "order.txt has changed: SHA-256" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@
     <variant>.csv, .jsonl      the run's series with what the hooks measured, if asked for
     traj.safetensors           the weights after every epoch, if asked for
 
+An experiment may write files of its own beside them.
+
 All but times and environment follow from the series and weights, so writing them again is
 harmless.
 """

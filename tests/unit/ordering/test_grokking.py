@@ -158,7 +158,7 @@ def test_flags_of_the_seed_document_work() -> None:
         ({"train": {"batch_size": 500}}, r"larger than the 97 training pairs, received 500"),
         ({"train": {"stride": 11, "batch_size": 9}}, r"below p = 11, received 11; take .* = 3"),
         ({"model": {"embed_dim": 30}}, r"must divide embed_dim = 30, received 4; take 2"),
-        ({"train": {"order": "file", "batch_size": 9}}, r"indices: belongs to order = file"),
+        ({"train": {"order": "file", "batch_size": 9}}, r"indices: needed by order = file"),
         ({"grid": {"data.p": [11, 13]}}, r"all variants of a comparison share their data"),
         ({"variants": {"a": {"data": {"p": 13}}}}, r"variants\.a\.data: all variants"),
     ],

@@ -1,5 +1,6 @@
 """What an ordering comparison can be asked for."""
 
+import hashlib
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -7,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from versus.core.config import Section
+from versus.core.paths import project_root
 from versus.core.runs import BaseComparison
 from versus.experiments.ordering.data.config import DataConfig, one_of
 
@@ -89,6 +91,8 @@ class TrainConfig(Section):
     """resonant: passes over the residue classes in one epoch."""
     indices: str = ""
     """file: path of a permutation of 0 .. training pairs - 1, one index per line or a JSON list."""
+    indices_sha256: str = ""
+    """file: SHA-256 of ``indices``; filled in where it is empty, and checked before training."""
     epochs: int = Field(300, ge=1)
     """Passes over the training pairs, and the length of the cosine."""
     batch_size: int = Field(32, ge=1)
@@ -132,17 +136,24 @@ class TrainConfig(Section):
     stack: int = Field(8, ge=1)
     """Most runs that train as one program; large models train alone whatever this says."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _identify_indices(cls, tree: Any) -> Any:
+        """Another file under the same name is another training."""
+        if isinstance(tree, dict) and tree.get("indices") and not tree.get("indices_sha256"):
+            path = project_root() / str(tree["indices"])
+            if path.is_file():
+                return {**tree, "indices_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        return tree
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.min_lr > self.lr:
             raise ValueError(f"min_lr: above lr = {self.lr:g}, received {self.min_lr:g}")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas: must be at least 0 and below 1, received {self.betas}")
-        if (self.order == "file") != bool(self.indices):
-            raise ValueError(
-                "indices: belongs to order = file and is needed there; received "
-                f"{self.indices!r} with order = {self.order!r}"
-            )
+        if self.order == "file" and not self.indices:
+            raise ValueError("indices: needed by order = file, received none; name the file")
         return self
 
 

@@ -4,7 +4,6 @@ An epoch is one pass over the training pairs; a batch is the indices of one step
 (S, B). Shapes: S runs, n training pairs, P parameters of one run.
 """
 
-import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from versus.experiments.ordering.gradient import cross_entropy
 from versus.experiments.ordering.grokking import Progress
 from versus.experiments.ordering.measuring import Evaluation
 from versus.experiments.ordering.model import Transformer
+from versus.experiments.ordering.order_log import link
 from versus.experiments.ordering.orders import make_order
 from versus.experiments.ordering.stacking import stacks
 
@@ -179,8 +179,7 @@ class OrderingLearner:
     def _chain_digests(self, live: Sequence[int]) -> None:
         epoch = self.engine.count // self.steps_per_epoch - 1
         for row in live:
-            text = self._digests[row] + self.orders[row].digest(epoch)
-            self._digests[row] = hashlib.sha256(text.encode()).hexdigest()
+            self._digests[row] = link(self._digests[row], self.orders[row].digest(epoch))
 
     def _charge(self, live: Sequence[int], started: float, steps: int = 0) -> None:
         share = (time.perf_counter() - started) / max(1, len(live))

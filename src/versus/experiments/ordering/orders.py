@@ -133,7 +133,7 @@ def make_order(settings: TrainConfig, p: int, seed: int, pairs: Tensor, labels: 
                 overlap_frac=settings.overlap_frac,
             )
         ),
-        "file": lambda: FixedOrder(read_indices(project_root() / settings.indices, len(pairs))),
+        "file": lambda: from_file(settings, len(pairs)),
     }
     return make[settings.order]()
 
@@ -153,6 +153,24 @@ def by_target(pairs: Tensor, labels: Tensor, p: int) -> FixedOrder:
 def fixed_random(size: int, seed: int) -> FixedOrder:
     """One permutation for all epochs."""
     return FixedOrder(torch.randperm(size, generator=seeding.generator(seed, "order", "fixed")))
+
+
+def from_file(settings: TrainConfig, size: int) -> FixedOrder:
+    """The permutation of ``train.indices``.
+
+    Raises:
+        ConfigError: if it is none, or no longer the file that the settings were made with.
+    """
+    path = project_root() / settings.indices
+    indices = read_indices(path, size)
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != settings.indices_sha256:
+        raise ConfigError(
+            f"train.indices: {shown(path)} has changed: SHA-256 {found[:12]}..., where "
+            f"{settings.indices_sha256[:12]}... is asked for; put the file back, or leave "
+            "train.indices_sha256 out"
+        )
+    return FixedOrder(indices)
 
 
 def read_indices(path: Path, size: int) -> Tensor:

@@ -12,6 +12,7 @@ from versus.core.stages import Places
 from versus.core.tables import read_table
 from versus.experiments.ordering import pictures
 from versus.experiments.ordering.config import Comparison
+from versus.experiments.ordering.order_log import write_orders
 
 GENERALISED, MEMORISED, DELAY = "epochs/generalised", "epochs/memorised", "epochs/delay"
 ERROR, ORDERING = "test/error", "counterfactual/ordering_fraction"
@@ -43,8 +44,9 @@ def censored_at(comparison: Comparison) -> Mapping[str, float]:
 def outputs(
     comparison: Comparison, metrics: pd.DataFrame, cost: pd.DataFrame, places: Places
 ) -> None:
-    """Write ``runs.csv``: every evaluation of every run, and the ordering fraction if measured."""
+    """Write ``runs.csv``, with the ordering fraction if measured, and each run's ``orders.csv``."""
     curves.write(places.work, places.results, _is_drawn)
+    write_orders(comparison, read_table(places.results / curves.FILE), places)
 
 
 def _is_drawn(metric: str) -> bool:
