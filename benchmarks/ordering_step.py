@@ -66,7 +66,7 @@ def _speed(folder: Path) -> list[Row]:
             if turn:  # the first warms up
                 seconds[models].append(taken / max(1, models))
     medians = {models: statistics.median(times) for models, times in seconds.items()}
-    names = {1: ("one model", SINGLE), STACK: (f"per model, {STACK} stacked", STACKED)}
+    names = {1: ("one model", SINGLE), STACK: (f"a model, {STACK} stacked", STACKED)}
     rows = []
     for models, (name, target) in names.items():
         ratio = medians[0] / medians[models]
