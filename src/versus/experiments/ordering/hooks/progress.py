@@ -27,7 +27,7 @@ SIGNS = {"add": 1, "sub": -1}
 class ProgressSettings(HookSettings):
     """When progress looks."""
 
-    every: int = 50
+    every: int = 100
     """Distance in epochs from one burst to the next."""
     key_frequencies: int = Field(5, ge=1)
     """How many frequencies, those of most power in the embedding, make up the circuit."""
