@@ -103,6 +103,32 @@ def test_export_gives_a_state_dict(project: Path, tmp_path: Path) -> None:
     assert all(torch.equal(state[name], stored[f"199/{name}"]) for name in state)
 
 
+def test_a_hook_of_the_user_that_intervenes_is_recorded(project: Path) -> None:
+    (project / "hooks").mkdir()
+    (project / "hooks" / "mine.py").write_text(
+        "from versus.core.hooks.base import Hook\n\n\n"
+        "class Shrink(Hook):\n"
+        '    """Halves all weights before the first epoch."""\n\n'
+        '    name = "shrink"\n'
+        "    intervenes = True\n"
+        '    points = ("PRE_EPOCH",)\n'
+        '    metrics = {"epoch": "when"}\n\n'
+        "    def compute(self, context):\n"
+        "        if context.epoch == 0:\n"
+        "            context.values.mul_(0.5)\n"
+        "        return {}\n"
+    )
+    assert cli.main([*TRAIN, "--output-dir", "plain"]) == 0
+    assert cli.main([*TRAIN, "--hooks", "shrink", "--output-dir", "shrunk"]) == 0
+    plain, shrunk = (
+        load_file(f"{name}/runs/stride/seed-199/stride_final.safetensors")
+        for name in ("plain", "shrunk")
+    )
+    assert any(not torch.equal(plain[name], shrunk[name]) for name in plain)
+    described = [json.loads(p.read_text()) for p in project.glob("runs/ordering/*/comparison.json")]
+    assert sorted(d["tags"]["interventions"] for d in described) == ["", "shrink"]
+
+
 def test_resume_says_what_differs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*TRAIN, "--resume"]) == 2
     assert "has no training in" in capsys.readouterr().err

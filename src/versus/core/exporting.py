@@ -11,6 +11,7 @@ from versus.core.errors import ConfigError
 from versus.core.experiment import ModelPart
 from versus.core.models import read_model
 from versus.core.paths import project_root, replacing
+from versus.core.seed_models import weights_of
 
 FORMATS = ("pt", "safetensors")
 
@@ -56,8 +57,7 @@ def export(part: ModelPart, file: Path, form: str, seed: int | None) -> None:
 
 
 def _of_seed(part: ModelPart, seed: int) -> dict[str, Tensor]:
-    prefix = f"{seed}/"
-    found = {k.removeprefix(prefix): v for k, v in part.weights.items() if k.startswith(prefix)}
+    found = weights_of(part, seed)
     if not found:
         there = sorted({name.partition("/")[0] for name in part.weights})
         raise ConfigError(f"--seed: {part.name} holds no weights of {seed}; there are {there}")

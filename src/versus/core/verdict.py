@@ -194,7 +194,9 @@ def to_markdown(verdict: Mapping[str, Any]) -> str:
     better = "lower" if verdict["direction"] == "minimize" else "higher"
     lines = [f"# Verdict: {verdict['experiment']} ({verdict['profile']})", ""]
     lines += [f"Seeds: {len(verdict['seeds'])}. Data: `{verdict['data_digest']}`.", ""]
-    lines += [f"Means; {better} is better; marked where significant after Holm:", ""]
+    times = any("budget" in s for m in _metrics(verdict) for s in _summaries(verdict, m).values())
+    shown = "Means, and medians of times until an event" if times else "Means"
+    lines += [f"{shown}; {better} is better; marked where significant after Holm:", ""]
     lines += [glance(verdict), "", *_listed("Findings", verdict["findings"])]
     for metric in _metrics(verdict):
         lines += [f"## {metric}", "", *_rows(verdict, metric, _summaries(verdict, metric)), ""]

@@ -11,7 +11,7 @@ from tests.unit.core.hook_samples import TinyLearner
 from versus.core import sinks
 from versus.core.errors import ConfigError
 from versus.core.experiment import available, find
-from versus.core.hooks import catalogue
+from versus.core.hooks import about, catalogue
 from versus.core.hooks.base import Hook
 from versus.core.hooks.library.groups import GENERIC_GROUPS
 from versus.core.hooks.library.training import TrainingMetrics
@@ -196,7 +196,7 @@ def test_a_file_that_cannot_be_imported_is_named(project: Path) -> None:
 
 
 def test_description_of_a_hook() -> None:
-    text = catalogue.describe(TrainingMetrics)
+    text = about.describe(TrainingMetrics)
     assert "on_epoch_end (POST_EPOCH)" in text
     assert "training_metrics/perplexity: exp(loss)" in text
     assert "observes only" in text

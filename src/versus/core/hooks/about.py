@@ -7,9 +7,9 @@ from pathlib import Path
 
 import versus
 from versus.core import config as configs
-from versus.core.errors import ConfigError
 from versus.core.experiment import Experiment
-from versus.core.hooks.catalogue import catalogue, describe, nearest, points_of, selection
+from versus.core.hooks.base import POINTS, SEED_POINTS, Hook
+from versus.core.hooks.catalogue import catalogue, check_known, selection
 from versus.core.runs import HookChoice
 
 
@@ -35,9 +35,32 @@ def described(experiment: Experiment, names: Sequence[str]) -> list[str]:
     """
     there = catalogue(experiment)
     for name in names:
-        if name not in there:
-            raise ConfigError(f"--hooks-describe: there is no {name!r}; {nearest(name, there)}")
+        check_known("--hooks-describe", name, there)
     return [describe(there[name]) for name in names or there]
+
+
+def describe(hook: type[Hook]) -> str:
+    """A page of text about one hook: what it measures, when, with which settings, at which cost."""
+    lines = [f"{hook.name}: {inspect.cleandoc(hook.__doc__ or '')}", ""]
+    lines += [f"called at: {', '.join(points_of(hook))}", f"scheduled by: {hook.unit}"]
+    lines += [f"cost: {hook.cost}"] if hook.cost else []
+    lines += ["changes the training" if hook.intervenes else "observes only", "", "metrics:"]
+    lines += [f"  {hook.name}/{metric}: {text}" for metric, text in hook.metrics.items()]
+    lines += ["", f"settings (--hook-config {hook.name}.<setting>=<value>):"]
+    for key, _, default, about in configs.describe(hook.Settings):
+        lines.append(f"  {key} (default {default!r}): {' '.join(about.split())}")
+    return "\n".join(lines)
+
+
+def points_of(hook: type[Hook]) -> Sequence[str]:
+    """The points at which a hook is called, as ``on_epoch_end (POST_EPOCH)``."""
+    named = {SEED_POINTS.get(point, point) for point in hook.points}
+    theirs = {ours: seed for seed, ours in SEED_POINTS.items()}
+    return [
+        f"{point} ({theirs[point]})" if point in theirs else point
+        for point in POINTS
+        if point in named or getattr(hook, point) is not getattr(Hook, point)
+    ]
 
 
 def digest(experiment: Experiment, choice: HookChoice) -> str:

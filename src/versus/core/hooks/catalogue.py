@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -120,15 +120,15 @@ def selection(experiment: Experiment, choice: HookChoice) -> tuple[Catalogue, li
     files = [Path(name).absolute() for name in choice.names if name.endswith(".py")]
     there = catalogue(experiment, files)
     groups = experiment.HOOK_GROUPS
-    _known("hooks.group", choice.group, groups)
+    check_known("hooks.group", choice.group, groups)
     wanted = {*groups[choice.group]}.union(*(groups.get(name, ()) for name in choice.names))
     for name in _named(experiment, choice):
-        _known("hooks.names", name, there)
+        check_known("hooks.names", name, there)
         wanted.add(name)
     if wanted:
         wanted.add("training_metrics")
     for name in choice.settings:
-        _known("hooks.settings", name, there)
+        check_known("hooks.settings", name, there)
     return there, [name for name in there if name in wanted]
 
 
@@ -141,7 +141,12 @@ def _named(experiment: Experiment, choice: HookChoice) -> Iterator[str]:
             yield name
 
 
-def _known(key: str, name: str, known: Iterable[str]) -> None:
+def check_known(key: str, name: str, known: Iterable[str]) -> None:
+    """Refuse a name that is not there.
+
+    Raises:
+        ConfigError: naming the key, the name and the nearest that are there.
+    """
     if name not in known:
         raise ConfigError(f"{key}: there is no {name!r}; {nearest(name, known)}")
 
@@ -169,29 +174,3 @@ def _obstacle(hook: type[Hook], choice: HookChoice, learner: Learner) -> str:
                 f"({(need.__doc__ or '').partition('.')[0]}); this experiment's does not"
             )
     return ""
-
-
-def describe(hook: type[Hook]) -> str:
-    """A page of text about one hook: what it measures, when, with which settings, at which cost."""
-    lines = [f"{hook.name}: {inspect.cleandoc(hook.__doc__ or '')}", ""]
-    lines += [f"called at: {', '.join(points_of(hook))}", f"scheduled by: {hook.unit}"]
-    lines += [f"cost: {hook.cost}"] if hook.cost else []
-    lines += ["changes the training" if hook.intervenes else "observes only", "", "metrics:"]
-    lines += [f"  {hook.name}/{metric}: {text}" for metric, text in hook.metrics.items()]
-    lines += ["", f"settings (--hook-config {hook.name}.<setting>=<value>):"]
-    for key, _, default, about in configs.describe(hook.Settings):
-        lines.append(f"  {key} (default {default!r}): {' '.join(about.split())}")
-    return "\n".join(lines)
-
-
-def points_of(hook: type[Hook]) -> Sequence[str]:
-    """The points at which a hook is called, as ``on_epoch_end (POST_EPOCH)``."""
-    from versus.core.hooks.base import POINTS, SEED_POINTS
-
-    named = {SEED_POINTS.get(point, point) for point in hook.points}
-    theirs: Mapping[str, str] = {ours: seed for seed, ours in SEED_POINTS.items()}
-    return [
-        f"{point} ({theirs[point]})" if point in theirs else point
-        for point in POINTS
-        if point in named or getattr(hook, point) is not getattr(Hook, point)
-    ]

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from versus.core import config as configs
 from versus.core.experiment import Experiment, available, find
+from versus.core.hooks.about import points_of
 from versus.core.hooks.base import Hook
-from versus.core.hooks.catalogue import hooks_of, library_modules, points_of
+from versus.core.hooks.catalogue import hooks_of, library_modules
 from versus.core.hooks.library.groups import GENERIC_GROUPS
 
 HEAD = """# Hooks

@@ -17,6 +17,7 @@ PER_RUN = frozenset(
         "overlap_frac",
         "n_cycles",
         "indices",
+        "indices_sha256",
         "lr",
         "min_lr",
         "schedule",
