@@ -1,14 +1,16 @@
 """What the benchmark scripts share: one results file, merged row by row."""
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
+import statistics
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,33 @@ class Stopwatch:
         now = time.process_time()
         self.seconds[self._parts[-1]] += now - self._since
         self._since = now
+
+
+def side_by_side(
+    sides: Mapping[str, Callable[[], object]], turns: int, steps: int
+) -> dict[str, float]:
+    """Median process CPU seconds of a call of each side; sides take turns, the first warms up.
+
+    Args:
+        sides: name -> what to call.
+        turns: turns that count.
+        steps: calls per turn.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for turn in range(turns + 1):
+        for name, step in sides.items():
+            started = time.process_time()
+            for _ in range(steps):
+                step()
+            if turn:
+                seconds[name].append((time.process_time() - started) / steps)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def steps_of(learner: Any) -> Callable[[], object]:
+    """One training step of a learner after the other, for ever."""
+    source = itertools.chain.from_iterable(map(learner.batches, itertools.count()))
+    return lambda: learner.train_step(next(source))
 
 
 def say(text: str) -> None:

@@ -9,8 +9,6 @@ it comes, all data resident as tensors, no loader. Sides take turns; medians of 
 """
 
 import argparse
-import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import RESULTS, Row, merge, row
+from common import RESULTS, Row, merge, row, say, side_by_side, steps_of
 from torch import Tensor, nn
 
 from versus.core import stages
@@ -58,20 +56,15 @@ def main() -> None:
 
 def _speed(folder: Path) -> list[Row]:
     single, stacked = (_learner(runs, folder / str(runs)) for runs in (1, STACK))
-    sides = {1: _steps_of(single), STACK: _steps_of(stacked), 0: _reference(single)}
-    seconds: dict[int, list[float]] = {models: [] for models in sides}
-    for turn in range(TURNS + 1):
-        for models, step in sides.items():
-            taken = _seconds(step)
-            if turn:  # the first warms up
-                seconds[models].append(taken / max(1, models))
-    medians = {models: statistics.median(times) for models, times in seconds.items()}
+    sides = {"1": steps_of(single), str(STACK): steps_of(stacked), "reference": _reference(single)}
+    medians = side_by_side(sides, TURNS, STEPS)
     names = {1: ("one model", SINGLE), STACK: (f"a model, {STACK} stacked", STACKED)}
     rows = []
     for models, (name, target) in names.items():
-        ratio = medians[0] / medians[models]
+        own, reference = medians[str(models)] / models, medians["reference"]
+        ratio = reference / own
         title = f"training step of {name}, against nn.TransformerEncoder and AdamW"
-        _say(f"{title}: {medians[0] * 1e6:.0f} against {medians[models] * 1e6:.0f} us: {ratio:.2f}")
+        say(f"{title}: {reference * 1e6:.0f} against {own * 1e6:.0f} us: {ratio:.2f}")
         rows.append(row("ordering", title, ratio, target, COMMAND))
     return rows
 
@@ -81,17 +74,6 @@ def _learner(runs: int, folder: Path, **changes: Any) -> OrderingLearner:
     comparison = Comparison.model_validate(settings)
     stages.prepare(find("ordering"), comparison, folder)
     return OrderingLearner(comparison.expand(), folder)
-
-
-def _steps_of(learner: OrderingLearner) -> Step:
-    def batches() -> Any:
-        epoch = 0
-        while True:
-            yield from learner.batches(epoch)
-            epoch += 1
-
-    source = batches()
-    return lambda: learner.train_step(next(source))
 
 
 class Reference(nn.Module):
@@ -137,13 +119,6 @@ def _reference(learner: OrderingLearner) -> Step:
     return step
 
 
-def _seconds(step: Step) -> float:
-    started = time.process_time()
-    for _ in range(STEPS):
-        step()
-    return (time.process_time() - started) / STEPS
-
-
 def _default_run(folder: Path) -> Row:
     """Eight seeds of addition modulo 59 in random order: all must generalise."""
     data = {"p": 59, "train_fraction": 0.4}
@@ -152,15 +127,10 @@ def _default_run(folder: Path) -> Row:
     metrics = Trainer(learner, folder / "run", rhythm=Rhythm(0, 0, 0)).run()
     per_model = (time.process_time() - started) / STACK
     epochs = torch.as_tensor(metrics["epochs/generalised"])
-    _say(f"default run: generalised after {epochs.tolist()} epochs, {per_model:.1f} CPU-s each")
+    say(f"default run: generalised after {epochs.tolist()} epochs, {per_model:.1f} CPU-s each")
     reached = bool(epochs.isfinite().all())
     name = f"CPU-seconds that a model may take to generalise, {BUDGET:g}, by those that it takes"
     return row("ordering", name, BUDGET / per_model if reached else 0.0, 1.0, COMMAND)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

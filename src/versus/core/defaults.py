@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
     from versus.core.display import Display
     from versus.core.experiment import ModelPart, Predictor
+    from versus.core.sinks import Record
     from versus.core.stages import Places
 
 ALIASES: Mapping[str, str] = {}
 HOOKS: Sequence[type[Any]] = ()
 HOOK_GROUPS: Mapping[str, Sequence[str]] = GENERIC_GROUPS
 LIVE_METRICS: Sequence[str] = ()
+CONSOLE_SECONDS = 5.0
 
 
 def censored_at(comparison: Any) -> Mapping[str, float]:
@@ -42,6 +44,32 @@ def notes(comparison: Any) -> list[str]:
     return []
 
 
+def heading(stack: Sequence[RunConfig], number: int, count: int) -> str:
+    """Nothing."""
+    return ""
+
+
+def progress_line(stack: Sequence[RunConfig], variant: str, records: "Sequence[Record]") -> str:
+    """Where the runs stand, and the mean of each metric over those that have it."""
+    names = dict.fromkeys(name for record in records for name in record["metrics"])
+    values = {name: [r["metrics"].get(name) for r in records] for name in names}
+    known = {name: [v for v in row if v is not None] for name, row in values.items()}
+    means = [f"{name} {sum(row) / len(row):.4g}" for name, row in known.items() if row]
+    last = max(records, key=lambda record: record["step"])
+    told = ", ".join(means) or "diverged"
+    return f"  {variant}: epoch {last['epoch']} step {last['step']}, {told}"
+
+
+def ending(stack: Sequence[RunConfig], metrics: "pd.DataFrame") -> str:
+    """Nothing."""
+    return ""
+
+
+def epilogue(comparison: Any, results: Path) -> list[str]:
+    """Nothing."""
+    return []
+
+
 def findings(comparison: Any, metrics: "pd.DataFrame") -> list[str]:
     """Nothing beyond the pairs."""
     return []
@@ -54,6 +82,11 @@ def primary_metrics(comparison: Any) -> tuple[str, ...]:
         ConfigError: always, since it is asked only where ``compare.metrics`` is empty.
     """
     raise ConfigError("compare.metrics: name at least one metric that the verdict is about")
+
+
+def selection_metrics(comparison: Any) -> tuple[str, ...]:
+    """The primary metrics."""
+    return ()
 
 
 def outputs(

@@ -99,13 +99,14 @@ def _register(results: Path, links: tracking.Links, described: Mapping[str, Any]
 
 
 def _merit(part: ModelPart, described: Mapping[str, Any]) -> tuple[float, ...]:
-    """Grows as the means of the primary metrics get better.
+    """Grows as the means of the metrics that select get better.
 
     Of several variants under one name the best is registered last, and so becomes the candidate.
     """
     sign = 1.0 if described.get("direction") == "maximize" else -1.0
     rows = part.config["final_metrics"].values()
-    means = [fmean(float(row.get(m, "nan")) for row in rows) for m in described["primary"]]
+    names = described.get("selection") or described["primary"]
+    means = [fmean(float(row.get(m, "nan")) for row in rows) for m in names]
     return tuple(-math.inf if math.isnan(value) else sign * value for value in means)
 
 

@@ -1,7 +1,7 @@
 """What a person sees: text on standard output, progress on standard error."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -24,6 +24,7 @@ class Display:
     def __init__(self, quiet: bool = False, *, mode: Mode = "normal") -> None:
         self.mode: Mode = "quiet" if quiet else mode
         self._covered = False
+        self._clear: Callable[[], None] | None = None
 
     def line(self, text: str = "") -> None:
         """Print a result; also in quiet mode."""
@@ -34,14 +35,19 @@ class Display:
     def note(self, text: str) -> None:
         """Print what the user may like to know."""
         if self.mode in ("normal", "live") and not self._covered:
-            sys.stderr.write(text + "\n")
-            sys.stderr.flush()
+            self._tell(text)
 
     def warn(self, text: str) -> None:
         """Print what the user must know; also in quiet mode."""
         if self.mode not in ("silent", "none"):
-            sys.stderr.write(f"warning: {text}\n")
-            sys.stderr.flush()
+            self._tell(f"warning: {text}")
+
+    def _tell(self, text: str) -> None:
+        """Write to standard error, in place of a bar, which its next step draws again below."""
+        if self._clear is not None:
+            self._clear()
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
     @contextmanager
     def progress(self, label: str, total: int | None) -> Iterator["Hook"]:
@@ -49,7 +55,11 @@ class Display:
         from versus.core.watching import ProgressBar
 
         with ProgressBar.shown(label, total, hidden=self.mode in ("quiet", "none")) as bar:
-            yield bar
+            self._clear = bar.clear
+            try:
+                yield bar
+            finally:
+                self._clear = None
 
     @contextmanager
     def training(self, label: str, learner: "Learner", metrics: Sequence[str]) -> Iterator["Hook"]:

@@ -39,13 +39,15 @@ def seed_stage(draw: Draw) -> Mapping[str, Stage]:
     return {"data": Stage(("data", "seeds", "tuning_seeds"), write)}
 
 
-def read_examples(folder: Path, seed: int, device: torch.device | str) -> dict[str, Examples]:
-    """Part -> its examples.
+def read_examples(
+    folder: Path, seed: int, device: torch.device | str, *, prefix: str = ""
+) -> dict[str, Examples]:
+    """Part -> its examples; of the parts whose names begin with ``prefix``, without it.
 
     Raises:
         DataError: if the file is missing or torn.
     """
-    found = read_seed(folder, seed, device=device)
+    found = read_seed(folder, seed, prefix=prefix, device=device)
     try:
         parts = dict.fromkeys(name.partition("/")[0] for name in found)
         return {p: Examples(found[f"{p}/inputs"], found[f"{p}/labels"]) for p in parts}

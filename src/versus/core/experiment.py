@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from versus.core.display import Display
     from versus.core.learner import Learner
+    from versus.core.sinks import Record
     from versus.core.stages import Places
 
 
@@ -90,7 +91,9 @@ class Experiment(Protocol):
     HOOK_GROUPS: Mapping[str, Sequence[str]]
     """Group -> names of hooks, for ``--with-hooks``."""
     LIVE_METRICS: Sequence[str]
-    """Metrics that the live display shows, the most telling first."""
+    """Metrics that the live display and the console show, the most telling first."""
+    CONSOLE_SECONDS: float
+    """Least time between two prints of a training's metrics; 0 = every record is told."""
 
     def stages(self) -> Mapping[str, Stage]:
         """The data stages, in order."""
@@ -107,6 +110,9 @@ class Experiment(Protocol):
     def primary_metrics(self, comparison: Any) -> tuple[str, ...]:
         """Metrics that the verdict is about when ``compare.metrics`` is empty."""
 
+    def selection_metrics(self, comparison: Any) -> tuple[str, ...]:
+        """Metrics by which the best of several models of one name becomes the candidate."""
+
     def censored_at(self, comparison: Any) -> Mapping[str, float]:
         """Metric that is a time until an event -> time at which the budget ends."""
 
@@ -121,6 +127,20 @@ class Experiment(Protocol):
 
     def notes(self, comparison: Any) -> list[str]:
         """What the user should know before the training starts."""
+
+    def heading(self, stack: Sequence[RunConfig], number: int, count: int) -> str:
+        """What to print before stack ``number`` of ``count`` trains; empty = nothing."""
+
+    def progress_line(
+        self, stack: Sequence[RunConfig], variant: str, records: Sequence["Record"]
+    ) -> str:
+        """What to print of a variant's newest records, one per run; empty = nothing."""
+
+    def ending(self, stack: Sequence[RunConfig], metrics: "pd.DataFrame") -> str:
+        """What to print once a stack is trained, from its final metrics; empty = nothing."""
+
+    def epilogue(self, comparison: Any, results: Path) -> list[str]:
+        """Lines that follow the summary of the verdict."""
 
     def outputs(
         self, comparison: Any, metrics: "pd.DataFrame", cost: "pd.DataFrame", places: "Places"

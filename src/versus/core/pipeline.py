@@ -123,6 +123,7 @@ def describe(
         "results": os.path.relpath(places.results, places.work),
         "runs": os.path.relpath(places.runs, places.work),
         "primary": list(primary_metrics(experiment, comparison)),
+        "selection": list(experiment.selection_metrics(comparison)),
         "direction": comparison.compare.direction,
         # A grid is exploration: its models stay in the results folder.
         "register": not any(len(v) > 1 for k, v in comparison.grid.items() if _is_number(v[0])),
@@ -267,6 +268,16 @@ def summary(experiment: Experiment, verdict: Mapping[str, Any], places: Places) 
         page = f"the whole verdict: {shown(places.results / 'verdict.md')}"
         return "\n".join([about, overview(verdict), *verdict["findings"], *caveats, page])
     return experiment.describe_run(places.results)
+
+
+def conclude(
+    experiment: Experiment, comparison: BaseComparison, places: Places, display: Display
+) -> None:
+    """Compare, and print the summary and what the experiment adds to it."""
+    verdict = compare(experiment, comparison, places)
+    display.line(summary(experiment, verdict, places))
+    for line in experiment.epilogue(comparison, places.results):
+        display.line(line)
 
 
 def report(folder: Path, pattern: str, page: Path) -> None:

@@ -212,14 +212,19 @@ class BaseComparison(Section):
         """Identity of the training that this comparison asks for."""
         return configs.digest(self.model_dump(mode="json", exclude=set(self.UNHASHED)))
 
+    @property
+    def axes(self) -> Mapping[str, tuple[Any, ...]]:
+        """What the named variants are multiplied with: the grid, unless an experiment adds axes."""
+        return self.grid
+
     def arms(self) -> list[Variant]:
-        """All variants: the named ones times the grid."""
+        """All variants: the named ones times the axes."""
         named = list(self.variants.items()) or [("", {})]
-        keys = list(self.grid)
+        axes = self.axes
         return [
-            _variant(name, overrides, dict(zip(keys, values, strict=True)), self.grid)
+            _variant(name, overrides, dict(zip(axes, values, strict=True)), axes)
             for name, overrides in named
-            for values in itertools.product(*self.grid.values())
+            for values in itertools.product(*axes.values())
         ]
 
     def with_overrides(self, variant: Variant) -> Self:

@@ -42,16 +42,17 @@ def weights_of(part: ModelPart, seed: int) -> dict[str, Tensor]:
     return {n.removeprefix(prefix): t for n, t in part.weights.items() if n.startswith(prefix)}
 
 
-def best_seed(part: ModelPart, highest: str = "") -> int:
+def best_seed(part: ModelPart, highest: str = "", *, lowest: str = "") -> int:
     """The first of the seeds that are best.
 
     Args:
         part: the model.
         highest: the final metric that is to be large; without one, the first primary metric of its
             comparison counts, in the comparison's direction.
+        lowest: the final metric that is to be small.
     """
     recorded = part.config["final_metrics"]
-    metric, sign = (highest, -1) if highest else _primary(part)
+    metric, sign = (lowest, 1) if lowest else (highest, -1) if highest else _primary(part)
     return min(seeds_of(part), key=lambda seed: sign * float(recorded[str(seed)][metric]))
 
 

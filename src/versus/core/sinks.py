@@ -164,40 +164,61 @@ class ConsoleSink:
     Args:
         source: the JSON lines.
         display: where to print.
-        metrics: those that are printed, as far as there are any; all where there are none.
-        seconds: least time between two prints.
+        tell: what to print of a variant and the newest records of its runs; empty = nothing.
+        metrics: those that are told, as far as there are any; all where there are none.
+        seconds: least time between two prints; 0 = every record is told, also those from before
+            an interruption.
     """
 
     def __init__(
-        self, source: Path, display: Display, metrics: Sequence[str] = (), seconds: float = 5.0
+        self,
+        source: Path,
+        display: Display,
+        tell: Callable[[str, Sequence[Record]], str],
+        metrics: Sequence[str] = (),
+        seconds: float = 5.0,
     ) -> None:
         self.source = source
         self.display = display
+        self.tell = tell
         self.metrics = metrics
         self.seconds = seconds
         self._offset = 0
         self._last = time.monotonic()
 
     def covered(self) -> None:
-        """Print the newest record of every variant when the last print is long enough ago."""
+        """Print what is new when the last print is long enough ago."""
         if time.monotonic() - self._last < self.seconds:
             return
         self._last = time.monotonic()
         self._offset, records = read_from(self.source, self._offset)
-        newest = {(r["variant"], r["seed"]): r for r in records}
-        for variant in dict.fromkeys(variant for variant, _ in newest):
-            rows = [record for (name, _), record in newest.items() if name == variant]
-            self.display.note(f"  {variant}: {self._told(rows)}")
+        for (variant, _), rows in self._grouped(records).items():
+            if line := self.tell(variant, self._chosen(rows)):
+                self.display.note(line)
 
-    def _told(self, records: Sequence[Record]) -> str:
-        """Where the runs stand, and the mean of each metric over those that have it."""
-        names = list(dict.fromkeys(name for record in records for name in record["metrics"]))
-        shown = [name for name in self.metrics if name in names] or names
-        values = {name: [r["metrics"].get(name) for r in records] for name in shown}
-        known = {name: [v for v in row if v is not None] for name, row in values.items()}
-        means = [f"{name} {sum(row) / len(row):.4g}" for name, row in known.items() if row]
-        last = max(records, key=lambda record: record["step"])
-        return f"epoch {last['epoch']} step {last['step']}, {', '.join(means) or 'diverged'}"
+    def _grouped(self, records: Sequence[Record]) -> dict[tuple[str, int | None], list[Record]]:
+        """The newest record of each run by variant; where all are told, by variant and step."""
+        everything = self.seconds == 0
+        newest = {(r["variant"], r["seed"]): r for r in records}
+        groups: dict[tuple[str, int | None], list[Record]] = {}
+        for record in records if everything else newest.values():
+            step = record["step"] if everything else None
+            groups.setdefault((record["variant"], step), []).append(record)
+        return groups
+
+    def _chosen(self, records: Sequence[Record]) -> Sequence[Record]:
+        """The records with the metrics that are told."""
+        there = {name for record in records for name in record["metrics"]}
+        names = [name for name in self.metrics if name in there]
+        if not names:
+            return records
+        return [
+            {
+                **record,
+                "metrics": {n: record["metrics"][n] for n in names if n in record["metrics"]},
+            }
+            for record in records
+        ]
 
     def close(self) -> None:
         """Nothing is held back."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,10 @@ def train_all(
         if number == 0:
             for note in catalogue.notes(experiment, comparison.hooks, learner):
                 display.note(note)
+        _say(display, experiment.heading(stack, number + 1, len(stacks)))
         label = f"training {number + 1} of {len(stacks)}"
         with display.training(label, learner, experiment.LIVE_METRICS) as watcher:
-            sinks = _sinks(experiment, stack[0].config, folder, places, display, send)
+            sinks = _sinks(experiment, stack, folder, places, display, send)
             trainer = trainer_of(experiment, stack, learner, folder, [watcher], sinks)
             try:
                 finals = trainer.run()
@@ -64,6 +66,7 @@ def train_all(
         tables = _tables(experiment, trainer, finals)
         runfiles.write(trainer, stack, tables.metrics, tables.cost, places)
         parts.append(tables)
+        _say(display, experiment.ending(stack, tables.metrics))
     if len(lost) == len(stacks):
         raise lost[-1]
     for error in lost:
@@ -73,6 +76,11 @@ def train_all(
         pd.concat([part.cost for part in parts], ignore_index=True),
         _merged(part.models for part in parts),
     )
+
+
+def _say(display: Display, text: str) -> None:
+    if text:
+        display.note(text)
 
 
 def trainer_of(
@@ -100,16 +108,19 @@ def trainer_of(
 
 def _sinks(
     experiment: Experiment,
-    settings: BaseComparison,
+    stack: Sequence[RunConfig],
     folder: Path,
     places: Places,
     display: Display,
     send: Callable[[], None] | None,
 ) -> list[Sink]:
+    settings: BaseComparison = stack[0].config
     lines, log = folder / "metrics.jsonl", settings.log
     sinks: list[Sink] = []
     if "console" in log.sinks:
-        sinks.append(ConsoleSink(lines, display, experiment.LIVE_METRICS))
+        tell = partial(experiment.progress_line, stack)
+        metrics, seconds = experiment.LIVE_METRICS, experiment.CONSOLE_SECONDS
+        sinks.append(ConsoleSink(lines, display, tell, metrics, seconds))
     if "csv" in log.sinks:
         sinks.append(CsvSink(lines))
     if "mlflow" in log.sinks and send is not None:

@@ -66,11 +66,16 @@ def _measured(entry: Mapping[str, Any], x: Values, y: Values, settings: "Compare
 
 
 def number(value: float | None, scale: float) -> str:
-    """``value`` with the decimals that show three digits of ``scale``; a dash for None."""
+    """``value`` with the decimals that show three digits of ``scale``; a dash for None.
+
+    A value that these decimals would make zero is written with an exponent.
+    """
     if value is None:
         return "-"
     decimals = 2 - math.floor(math.log10(scale)) if scale > 0 else 2
-    return f"{value:.{max(decimals, 0)}f}" if decimals <= 8 and scale < 1e6 else f"{value:.3g}"
+    fixed = f"{value:.{max(decimals, 0)}f}"
+    hidden = value != 0 and float(fixed) == 0
+    return fixed if decimals <= 8 and scale < 1e6 and not hidden else f"{value:.3g}"
 
 
 def _p_text(p_value: float) -> str:

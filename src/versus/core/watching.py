@@ -40,6 +40,10 @@ class ProgressBar(Hook):
         with tqdm(total=total, desc=label, disable=disable, leave=False, delay=0.5) as bar:
             yield cls(bar)
 
+    def clear(self) -> None:
+        """Leave the line to others until the next step."""
+        self.bar.clear()
+
     def on_train_start(self, context: Context) -> None:
         """A resumed training starts where it stopped."""
         self.bar.update(context.step)

@@ -96,8 +96,7 @@ def run_comparison(
     stages.prepare(experiment, comparison, places.data)
     send = delivery.sender(experiment, comparison, places, display) if tracked else None
     pipeline.train(experiment, comparison, places, display, send, tags)
-    verdict = pipeline.compare(experiment, comparison, places)
-    display.line(pipeline.summary(experiment, verdict, places))
+    pipeline.conclude(experiment, comparison, places, display)
     if send is not None:
         send()
     display.note(f"results: {shown(places.results)}")
@@ -144,8 +143,7 @@ def compare(words: list[str]) -> None:
 
     experiment, comparison = load(name, options.config, options.profile, rest, options.overlay)
     places = adhoc_places(experiment, comparison, options.profile or "base", out=options.out)
-    verdict = pipeline.compare(experiment, comparison, places)
-    Display(options.quiet).line(pipeline.summary(experiment, verdict, places))
+    pipeline.conclude(experiment, comparison, places, Display(options.quiet))
 
 
 def stage(words: list[str]) -> None:
@@ -171,8 +169,7 @@ def stage(words: list[str]) -> None:
         case "train":
             pipeline.train(experiment, comparison, places, display, send)
         case "compare":
-            verdict = pipeline.compare(experiment, comparison, places)
-            display.line(pipeline.summary(experiment, verdict, places))
+            pipeline.conclude(experiment, comparison, places, display)
             send()
         case "evaluate":
             evaluation.evaluate_results(experiment, places, display)

@@ -3,16 +3,19 @@
 import csv
 import json
 import math
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
-from versus.core import sinks
+from versus.core import defaults, sinks
 from versus.core.display import Display
 from versus.core.errors import DataError
 from versus.core.runs import RunKey
 
+TELL = partial(defaults.progress_line, [])
 RUNS = [RunKey("a", 0), RunKey("a", 1), RunKey("b", 0)]
 
 
@@ -131,7 +134,7 @@ def test_the_console_prints_the_newest_at_most_every_few_seconds(
     clock = Clock(monkeypatch)
     lines = written(tmp_path / "metrics.jsonl", 4)
     lines.commit()
-    sink = sinks.ConsoleSink(lines.path, Display(), seconds=5)
+    sink = sinks.ConsoleSink(lines.path, Display(), TELL, seconds=5)
     for step, seconds in enumerate((4.9, 0.2, 4.7, 0.4), start=5):  # prints at 5.1 and 10.2
         clock.now += seconds
         lines.write(step, step, RUNS, {"loss": torch.tensor([step, 2.0, math.inf])})
@@ -156,11 +159,35 @@ def test_the_console_has_nothing_to_say_when_quiet_or_empty(
     lines = written(tmp_path / "metrics.jsonl", 1)
     lines.close()
     (tmp_path / "empty.jsonl").touch()
-    quiet = sinks.ConsoleSink(lines.path, Display(quiet=True))
-    empty = sinks.ConsoleSink(tmp_path / "empty.jsonl", Display())
+    quiet = sinks.ConsoleSink(lines.path, Display(quiet=True), TELL)
+    empty = sinks.ConsoleSink(tmp_path / "empty.jsonl", Display(), TELL)
     clock.now += 60
     sinks.all_covered([quiet, empty])
     assert capsys.readouterr() == ("", "")
+
+
+def test_without_a_pause_the_console_tells_every_record_once_and_nothing_where_told_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tell(variant: str, records: Sequence[sinks.Record]) -> str:
+        told = [(record["seed"], *record["metrics"].items()) for record in records]
+        return "" if variant == "b" else f"{variant} {records[0]['step']} {told}"
+
+    lines = written(tmp_path / "metrics.jsonl", 2)
+    sink = sinks.ConsoleSink(lines.path, Display(), tell, ("b", "loss"), seconds=0)
+    for step in (3, 4):
+        lines.write(step, 1, RUNS, {"other": 9.0, "loss": torch.tensor([step, 2.0, 3.0]), "b": 0.5})
+        lines.commit()
+        sink.covered()
+        sink.covered()  # with nothing new
+    lines.close()
+    assert capsys.readouterr().err.splitlines() == [
+        "a 1 [(0, ('loss', 1.0)), (1, ('loss', 2.0))]",
+        "a 2 [(0, ('loss', 2.0)), (1, ('loss', 2.0))]",
+        # What LIVE_METRICS names, in its order.
+        "a 3 [(0, ('b', 0.5), ('loss', 3.0)), (1, ('b', 0.5), ('loss', 2.0))]",
+        "a 4 [(0, ('b', 0.5), ('loss', 4.0)), (1, ('b', 0.5), ('loss', 2.0))]",
+    ]
 
 
 def test_the_callback_waits_from_the_end_of_a_call(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,9 @@
 """Which runs train as one program."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from versus.core.config import digest
 from versus.core.runs import RunConfig
+from versus.core.stacking import chunks
 from versus.experiments.ordering.config import Comparison
 from versus.experiments.ordering.model import Transformer
 
@@ -32,15 +32,11 @@ PER_RUN = frozenset(
 
 
 def stacks(runs: Sequence[RunConfig]) -> list[list[RunConfig]]:
-    """Runs that may share a program, in chunks of at most ``train.stack``.
+    """Runs that may share a program, at most ``train.stack``; those with large steps train alone.
 
-    The variants of a seed lie side by side, and a chunk holds whole seeds where they fit. Runs with
-    large steps train alone.
+    The variants of a seed lie side by side, and a stack holds whole seeds where they fit.
     """
-    groups: dict[str, list[RunConfig]] = {}
-    for run in runs:
-        groups.setdefault(_shared(run.config), []).append(run)
-    return [stack for group in groups.values() for stack in _chunks(group)]
+    return chunks(runs, _shared, _most)
 
 
 def step_flops(settings: Comparison) -> int:
@@ -49,17 +45,11 @@ def step_flops(settings: Comparison) -> int:
     return 3 * model.flops * settings.train.batch_size
 
 
-def _shared(settings: Comparison) -> str:
+def _shared(settings: Comparison) -> object:
     tree = settings.model_dump(mode="json")
     tree["train"] = {key: value for key, value in tree["train"].items() if key not in PER_RUN}
-    return digest(tree)
+    return tree
 
 
-def _chunks(group: Sequence[RunConfig]) -> Iterator[list[RunConfig]]:
-    seeds = list(dict.fromkeys(run.key.seed for run in group))
-    ordered = sorted(group, key=lambda run: seeds.index(run.key.seed))
-    settings: Comparison = group[0].config
-    size = settings.train.stack if step_flops(settings) < SMALL_STEP else 1
-    variants = len(group) // len(seeds)
-    size -= size % variants if variants <= size else 0
-    return (ordered[start : start + size] for start in range(0, len(ordered), size))
+def _most(settings: Comparison) -> int:
+    return settings.train.stack if step_flops(settings) < SMALL_STEP else 1

@@ -1,0 +1,1 @@
+"""Examples of every task: everything that the data stage reads."""
