@@ -10,6 +10,8 @@ import pytest
 
 from tests.end_to_end.conftest import REPOSITORY, Run
 from versus import cli
+from versus.experiments.ebt import api
+from versus.experiments.ebt.data import tasks
 
 SMALL = shlex.split(
     "--vec_size 2 --size_train 64 --size_val 16 --size_test 32 --num_epochs 6 --train.block 3 "
@@ -125,3 +127,27 @@ def test_every_command_of_the_page_works(project: Path, versus: Run) -> None:
         assert name == "versus"
         done = versus(*words)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
+
+
+@pytest.mark.slow
+def test_every_snippet_of_the_page_runs(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``docs/ebt.md``: its Python blocks as they stand, with few training steps."""
+    monkeypatch.setitem(tasks.OPERATIONS, "difference_of_squares", tasks.add)
+    for function, steps in ((api.train_energy_model, 10_000), (api.train_feedforward, 50_000)):
+        few = tuple(20 if value == steps else value for value in function.__defaults__ or ())
+        monkeypatch.setattr(function, "__defaults__", few)
+    page = (REPOSITORY / "docs" / "ebt.md").read_text()
+    names: dict[str, object] = {}
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 4
+    for block in blocks:
+        exec(re.sub(r"('num_epochs': )\d+", r"\g<1>20", block), names)
+    assert "EXPERIMENT SUMMARY" in capsys.readouterr().out
+    results, error = names["results"], names["test_mse"]
+    assert isinstance(results, dict)
+    assert set(results["ebt"]["shift_curve"]) == {1, 1.5, 2, 2.5, 3, 4}
+    assert isinstance(error, float)
+    assert 0 < error < 100
+    assert not list(project.glob("runs/*")) + list(project.glob("*.db"))

@@ -15,7 +15,7 @@ from versus.core.models import read_model
 from versus.core.paths import project_root, read_json, shown, write_json
 from versus.core.runs import BaseComparison
 from versus.core.stages import Places, locked
-from versus.core.tables import write_table
+from versus.core.tables import mean, write_table
 
 NOT_RECORDED = ("item_id", "cluster_id", "seed", "group", "score")
 """Columns of the items that training records no metric of; ``score`` repeats one of the others."""
@@ -126,7 +126,7 @@ def evaluate(
     """
     items = experiment.evaluate(part, data)
     equal = _check_parity(part, items)
-    means = {name: float(items[name].mean()) for name in suite.metrics if name in items}
+    means = {name: mean(items[name]) for name in suite.metrics if name in items}
     high = {m: v for m, v in means.items() if v > suite.thresholds.get(m, float("inf"))}
     if high:
         raise VerificationError(
@@ -138,12 +138,10 @@ def evaluate(
 def _check_parity(part: ModelPart, items: pd.DataFrame) -> int:
     checked = 0
     names = [c for c in items if c not in NOT_RECORDED]
-    means = items.groupby(["seed", "group"])[names].mean()
-    for row in means.reset_index().to_dict("records"):
-        seed, group = row.pop("seed"), row.pop("group")
+    for (seed, group), rows in items.groupby(["seed", "group"]):
         recorded = part.config["final_metrics"][str(seed)]
-        for name, value in row.items():
-            expected = float(recorded.get(f"{group}/{name}", "nan"))
+        for name in names:
+            value, expected = mean(rows[name]), float(recorded.get(f"{group}/{name}", "nan"))
             if value != expected and not (value != value and expected != expected):
                 raise VerificationError(
                     f"{part.name}: {group}/{name} of seed {seed} is {value!r}, but training "

@@ -16,6 +16,7 @@ from versus.core.experiment import ModelPart, Predictor
 from versus.core.module_state import load_tensors
 from versus.core.runs import BaseComparison, RunConfig
 from versus.core.single import SingleLearner
+from versus.core.tables import mean
 
 Build = Callable[[list[RunConfig], Path], SingleLearner]
 Items = Mapping[str, Tensor]
@@ -143,9 +144,7 @@ def item_table(
 
 def mean_of_items(group: str, items: Items) -> dict[str, float]:
     """``group/NAME`` -> mean over the items, to the bit as an evaluation of them has it."""
-    table = pd.DataFrame({n: values.detach().double().cpu().numpy() for n, values in items.items()})
-    means = table.groupby(np.zeros(len(table), int)).mean()
-    return {f"{group}/{name}": float(means[name].iloc[0]) for name in table}
+    return {f"{group}/{name}": mean(values.detach().cpu()) for name, values in items.items()}
 
 
 def classifier(part: ModelPart, model: Module, kind: DTypeLike) -> Predictor:

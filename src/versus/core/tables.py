@@ -1,8 +1,11 @@
 """Tables on disk: CSV with every bit of its numbers, whole or not at all."""
 
+import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from versus.core.errors import DataError
 from versus.core.paths import replacing, shown
@@ -29,3 +32,13 @@ def read_table(path: Path) -> pd.DataFrame:
     if "variant" not in table.columns:
         raise DataError(f"{shown(path)}: lacks the column variant; received {list(table)[:8]}")
     return table
+
+
+def mean(values: ArrayLike) -> float:
+    """Mean of the values that are numbers, rounded once, so that no order or grouping changes it.
+
+    NaN if none is; infinite if one is.
+    """
+    known = np.asarray(values, dtype=float)
+    known = known[~np.isnan(known)]
+    return math.fsum(known) / len(known) if len(known) else math.nan

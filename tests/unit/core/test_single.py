@@ -2,11 +2,15 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from random import Random
+from typing import ClassVar, Literal
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from tests.contract.contract import LearnerContract, same
@@ -18,6 +22,7 @@ from versus.core.module_state import initialised, load_tensors, tensors_of
 from versus.core.runs import BaseComparison, RunConfig, RunKey
 from versus.core.seed_models import mean_of_items, models
 from versus.core.single import SingleLearner, minibatches
+from versus.core.tables import mean
 from versus.core.trainer import Trainer
 
 COUNT = 40
@@ -234,12 +239,14 @@ def test_minibatches_hold_every_index_once() -> None:
     assert not same(found, list(minibatches(10, 4, 0, 2)))
 
 
-def test_means_of_items_have_the_bits_of_a_mean_per_group() -> None:
-    import pandas as pd
-
-    items = {name: torch.randn(1001).exp() for name in ("loss", "other")}
-    table = pd.DataFrame({f"test_{n}": v.double().numpy() for n, v in items.items()})
-    table["seed"], table["group"] = 3, "best"
-    means = table.groupby(["seed", "group"])[["test_loss", "test_other"]].mean().iloc[0]
-    found: Any = mean_of_items("test", items)
-    assert found == {"test/loss": means["test_loss"], "test/other": means["test_other"]}
+@given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=50), st.randoms())
+def test_means_of_items_depend_on_neither_order_nor_company(
+    values: list[float], shuffler: Random
+) -> None:
+    exact = float(sum(map(Fraction, values)) / len(values))
+    found = mean_of_items("test", {"loss": torch.tensor(values, dtype=torch.float64)})
+    assert found["test/loss"] == pytest.approx(exact, rel=1e-15, abs=1e-300)
+    shuffler.shuffle(values)
+    assert mean([*values, math.nan]) == found["test/loss"]
+    assert mean([*values, math.inf]) == math.inf
+    assert math.isnan(mean([math.nan]))

@@ -80,7 +80,7 @@ def test_the_start_with_the_lowest_energy_wins() -> None:
 
 def test_a_descent_that_diverges_is_named() -> None:
     answers = ends(1e20, 5)
-    with pytest.raises(DataError, match=r"inner step 2 of 5 with step size 1e\+20"):
+    with pytest.raises(DataError, match=r"inner step 1 of 5 with step size 1e\+20"):
         descent.check_finite(answers, torch.tensor([1e20]))
     descent.check_finite(ends(1.0, 5), torch.tensor([1.0]))
 

@@ -19,7 +19,7 @@ from versus.core.errors import ConfigError, TrainingError
 from versus.core.experiment import Experiment
 from versus.core.hooks.base import Context, Hook
 from versus.core.paths import discard, read_json, write_json
-from versus.core.runs import BaseComparison, RunConfig, RunKey
+from versus.core.runs import BaseComparison
 from versus.core.search.space import Values, settings_of, tree_of
 from versus.core.sinks import per_run
 from versus.core.stages import code_digest
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
 REPORTS = 20  # most values that a training without evaluations reports to the pruner
-TRIAL = "trial"  # name of the variant that trains
 
 
 class Pruned(Exception):
@@ -159,8 +158,7 @@ class Study:
         self, config: BaseComparison, folder: Path, reporter: "Reporter"
     ) -> dict[str, float]:
         """Metric -> mean over the tuning seeds."""
-        seeds = self.comparison.tuning_seed_list
-        runs = [RunConfig(RunKey(TRIAL, seed), config) for seed in seeds]
+        runs = config.expand(self.comparison.tuning_seed_list)
         rows: list[Mapping[str, float]] = []
         for number, stack in enumerate(self.experiment.stacks(runs)):
             learner = self.experiment.build(stack, self.data)

@@ -42,7 +42,7 @@ class DescentConfig(Section):
 
     steps: int = Field(10, ge=1)
     """Gradient steps on the answer."""
-    step_size: float = Field(1.0, gt=0)
+    step_size: float = Field(1.0, gt=0, le=1e30)
     """Size of a step on the answer; where it is learnt, what it starts from."""
     learned: bool = False
     """Learn the step size with the weights."""

@@ -136,9 +136,9 @@ def check_finite(answers: Sequence[Tensor], sizes: Tensor) -> None:
 
 
 def first_infinite(answers: Sequence[Tensor], sizes: Tensor) -> str:
-    """What to say of the first step after which an answer is not finite; empty if all are."""
+    """What to say of the first step whose answers have no finite square; empty if all have."""
     for k, y in enumerate(answers, 1):
-        if not bool(y.isfinite().all()):
+        if not bool(y.square().isfinite().all()):
             told = ", ".join(f"{size:g}" for size in dict.fromkeys(sizes.tolist()))
             return (
                 f"the descent of the energy diverged at inner step {k} of {len(answers)} with step "

@@ -62,7 +62,8 @@ def errors(method: Method, p: Parameters, part: Examples, dist: str) -> dict[str
         part: the test set.
         dist: distribution of the training inputs.
     """
-    squares = _squares(method.predict(p, part.inputs[None])[0], part.labels)
+    p, x = _apart(p), part.inputs.clone()
+    squares = _squares(method.predict(p, x[None])[0], part.labels)
     low, high = INSIDE[dist]
     within = (part.inputs >= low) & (part.inputs <= high)
     inside = torch.stack(within.chunk(2, dim=-1)).all(0)
@@ -71,6 +72,11 @@ def errors(method: Method, p: Parameters, part: Examples, dist: str) -> dict[str
         "mse_inside": _mean_where(squares, inside),
         "mse_outside": _mean_where(squares, ~inside),
     }
+
+
+def _apart(p: Parameters) -> dict[str, Tensor]:
+    """Copies: how a matrix lies in memory decides how its products are rounded."""
+    return {name: tensor.clone() for name, tensor in p.items()}
 
 
 def _squares(answers: Tensor, labels: Tensor) -> Tensor:
@@ -122,7 +128,8 @@ def by_steps(method: EnergyMethod, p: Parameters, part: Examples) -> dict[str, f
 @torch.no_grad()
 def follow(method: EnergyMethod, p: Parameters, x: Tensor, steps: int) -> Trace:
     """The descent of one model on x (N, 2d) from its first start."""
-    context = method.energy.context(p, x[None])
+    p = _apart(p)
+    context = method.energy.context(p, x[None].clone())
     start = p[START][:, :1].expand(-1, len(x), -1)
     taken = descent.path(
         method.energy,
