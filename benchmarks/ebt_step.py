@@ -22,7 +22,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from versus.core.examples import Examples
 from versus.experiments.ebt.config import Comparison
 from versus.experiments.ebt.data import draws
-from versus.experiments.ebt.learner import VectorLearner, learner_of
+from versus.experiments.ebt.vectors.building import learner_of
+from versus.experiments.ebt.vectors.learner import VectorLearner
 
 COMMAND = "python benchmarks/ebt_step.py"
 TURNS, STEPS = 15, 40

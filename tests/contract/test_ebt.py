@@ -14,7 +14,8 @@ from versus.core.trainer import Rhythm, Trainer
 from versus.experiments.ebt.config import Comparison
 from versus.experiments.ebt.data.draws import draw
 from versus.experiments.ebt.data.tasks import OPERATIONS
-from versus.experiments.ebt.learner import VectorLearner, learner_of
+from versus.experiments.ebt.vectors.building import learner_of
+from versus.experiments.ebt.vectors.learner import VectorLearner
 
 DESCENT = {"steps": 3, "learned": True, "noise": 0.01, "jitter": 2.0, "extra_steps": 2}
 ENERGY = {"kind": "energy", "descent": {**DESCENT, "replay": 0.5}}

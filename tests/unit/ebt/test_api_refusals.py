@@ -10,7 +10,7 @@ from torch.utils.data import TensorDataset
 from tests.unit.ebt.test_api import EBT, FFN, SIZES, run
 from versus.core.errors import ConfigError, TrainingError
 from versus.experiments import ebt
-from versus.experiments.ebt.asking import ArgumentError
+from versus.experiments.ebt.api.asking import ArgumentError
 
 
 @pytest.fixture

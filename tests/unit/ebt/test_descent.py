@@ -11,10 +11,10 @@ from torch import Tensor
 
 from versus.core.errors import DataError
 from versus.core.weights import Shape
-from versus.experiments.ebt import descent
 from versus.experiments.ebt.config import DescentConfig
-from versus.experiments.ebt.energies import Energy
-from versus.experiments.ebt.mlp import Parameters
+from versus.experiments.ebt.vectors import descent
+from versus.experiments.ebt.vectors.energies import Energy
+from versus.experiments.ebt.vectors.mlp import Parameters
 
 
 class Bowl(Energy):

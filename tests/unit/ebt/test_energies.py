@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from versus.core.weights import split
-from versus.experiments.ebt import descent, quick
 from versus.experiments.ebt.config import ModelConfig
-from versus.experiments.ebt.energies import Energy, MLPEnergy, energy_of
+from versus.experiments.ebt.vectors import descent, quick
+from versus.experiments.ebt.vectors.energies import Energy, MLPEnergy, energy_of
 
 KINDS = ("scalar", "sum_of_squares", "residual", "bilinear", "coordinate")
 S, B, D, STEPS = 3, 5, 4, 6

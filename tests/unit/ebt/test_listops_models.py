@@ -24,10 +24,10 @@ from versus.experiments.ebt.data.listops.splits import TESTS
 from versus.experiments.ebt.data.listops.tokens import text_of
 from versus.experiments.ebt.data.stages import stages
 from versus.experiments.ebt.data.tasks import LISTOPS
-from versus.experiments.ebt.descent import draw_start
 from versus.experiments.ebt.listops.descent import descend, slope
 from versus.experiments.ebt.listops.learner import ListOpsLearner
 from versus.experiments.ebt.listops.model import EnergyModel, make_model
+from versus.experiments.ebt.vectors.descent import draw_start
 
 KINDS = ("energy", "ffn", "bag")
 SIZES = {"latent_dim": 16, "encoder": {"width": 16, "heads": 2, "blocks": 1}}

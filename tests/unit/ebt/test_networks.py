@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from versus.core.weights import split
-from versus.experiments.ebt.networks import Bilinear, FeedForward, LeastSquares
+from versus.experiments.ebt.vectors.networks import Bilinear, FeedForward, LeastSquares
 
 D = 3
 

@@ -15,10 +15,10 @@ from versus.experiments.ebt import pictures
 from versus.experiments.ebt.arms import Arm, arms_of
 from versus.experiments.ebt.config import Comparison
 from versus.experiments.ebt.data.draws import draw, draw_inputs
-from versus.experiments.ebt.evaluate import models
-from versus.experiments.ebt.learner import learner_of
-from versus.experiments.ebt.measuring import STEPS
-from versus.experiments.ebt.prediction import model_of
+from versus.experiments.ebt.vectors.building import learner_of
+from versus.experiments.ebt.vectors.evaluate import models
+from versus.experiments.ebt.vectors.measuring import STEPS
+from versus.experiments.ebt.vectors.prediction import model_of
 
 SMALL = {"vec_size": 3, "size_train": 80, "size_val": 8, "size_test": 8}
 

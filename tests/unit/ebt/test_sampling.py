@@ -3,7 +3,7 @@
 import torch
 
 from versus.experiments.ebt.config import DescentConfig
-from versus.experiments.ebt.sampling import Sampler
+from versus.experiments.ebt.vectors.sampling import Sampler
 
 HOW = DescentConfig(replay=0.5, jitter=3.0, extra_steps=4)
 

@@ -19,7 +19,7 @@ from versus.experiments.ebt.arms import SHORT, Arm, arm_of, arms_of
 from versus.experiments.ebt.config import Comparison, DescentConfig
 from versus.experiments.ebt.data.config import DataConfig
 from versus.experiments.ebt.data.tasks import LISTOPS
-from versus.experiments.ebt.measuring import seen_name
+from versus.experiments.ebt.vectors.measuring import seen_name
 
 CONSOLE_SECONDS = 0.0
 """Every evaluation is told."""

@@ -10,23 +10,23 @@ from numpy.typing import NDArray
 from versus.core.experiment import ModelPart, Predictor
 from versus.core.learner import Learner
 from versus.core.runs import RunConfig
-from versus.experiments.ebt import evaluate as vectors
-from versus.experiments.ebt import listops
+from versus.experiments.ebt import listops, vectors
 from versus.experiments.ebt.data.tasks import LISTOPS
-from versus.experiments.ebt.learner import VectorLearner, build_vectors
 
 
 def build(stack: Sequence[RunConfig], data: Path) -> Learner:
     """The learner of one stack."""
     if stack[0].config.task == LISTOPS:
         return listops.build(stack, data)
-    return build_vectors(stack, data)
+    return vectors.build(stack, data)
 
 
 def models(learner: Any) -> Mapping[str, ModelPart]:
     """One model per variant."""
     return (
-        vectors.models(learner) if isinstance(learner, VectorLearner) else listops.models(learner)
+        vectors.models(learner)
+        if isinstance(learner, vectors.VectorLearner)
+        else listops.models(learner)
     )
 
 

@@ -15,8 +15,8 @@ from versus.experiments.ebt.arms import Arm, arms_of
 from versus.experiments.ebt.config import Comparison
 from versus.experiments.ebt.data.draws import shift_name
 from versus.experiments.ebt.data.tasks import LISTOPS
-from versus.experiments.ebt.measuring import STEPS
 from versus.experiments.ebt.stacking import stacks
+from versus.experiments.ebt.vectors.measuring import STEPS
 
 LONGEST = max(STEPS)
 LEARNING = ("train/mse", "val/mse", "train/error", "val/error")
@@ -103,7 +103,7 @@ def plots(comparison: Comparison, results: Path) -> list[Path]:
     """Draw the pictures of a finished comparison."""
     metrics, out = read_table(results / "metrics.csv"), results / "plots"
     if LISTOPS in comparison.data.tasks:
-        drawn = listops.plots(metrics, out)
+        drawn = listops.plots(metrics, out, comparison.data.listops)
     else:
         drawn = pictures.draw(metrics, results, out, arms_of(comparison))
     runs = read_table(results / curves.FILE)

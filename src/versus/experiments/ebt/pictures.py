@@ -17,8 +17,8 @@ from versus.core.models import read_model
 from versus.experiments.ebt.arms import Arm
 from versus.experiments.ebt.data.draws import draw_inputs, label
 from versus.experiments.ebt.data.tasks import LISTOPS
-from versus.experiments.ebt.measuring import seen_name
-from versus.experiments.ebt.prediction import VectorModel, model_of
+from versus.experiments.ebt.vectors.measuring import seen_name
+from versus.experiments.ebt.vectors.prediction import VectorModel, model_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -57,4 +57,6 @@ class DataConfig(Section):
     def _shifted(self) -> Self:
         if not self.shifts or min(self.shifts) <= 0 or len(set(self.shifts)) < len(self.shifts):
             raise ValueError(f"shifts: needs distinct factors > 0, received {list(self.shifts)}")
+        if LISTOPS in self.tasks:
+            self.listops.check(self.vec_size)
         return self

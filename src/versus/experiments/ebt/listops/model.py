@@ -13,9 +13,9 @@ from torch.nn.functional import scaled_dot_product_attention
 from versus.core import seeding
 from versus.experiments.ebt.config import DescentConfig, EncoderConfig, ModelConfig
 from versus.experiments.ebt.data.listops.tokens import PAD, VOCABULARY
-from versus.experiments.ebt.descent import draw_start
 from versus.experiments.ebt.listops.descent import Descended, descend, train_descent
 from versus.experiments.ebt.presets import Recipe
+from versus.experiments.ebt.vectors.descent import draw_start
 
 CLASSES = 10
 ACTIVATIONS = {"silu": nn.SiLU, "relu": nn.ReLU}

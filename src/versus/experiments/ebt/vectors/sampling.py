@@ -11,7 +11,7 @@ from torch import Tensor
 
 from versus.core import seeding
 from versus.experiments.ebt.config import DescentConfig
-from versus.experiments.ebt.descent import draw_start
+from versus.experiments.ebt.vectors.descent import draw_start
 
 
 class Batch(NamedTuple):

@@ -24,7 +24,7 @@ from versus.core.runs import RunConfig
 from versus.core.stages import Places
 from versus.core.tables import read_table
 from versus.experiments.ebt import console
-from versus.experiments.ebt.asking import (
+from versus.experiments.ebt.api.asking import (
     ArgumentError,
     by_argument,
     comparison_of,
@@ -32,12 +32,12 @@ from versus.experiments.ebt.asking import (
     section,
     threads_kept,
 )
+from versus.experiments.ebt.api.trained import Trained, module_of
 from versus.experiments.ebt.config import Comparison
 from versus.experiments.ebt.data.stages import read_task
 from versus.experiments.ebt.data.tasks import LISTOPS
-from versus.experiments.ebt.learner import learner_of
-from versus.experiments.ebt.measuring import seen_name
-from versus.experiments.ebt.trained import Trained, module_of
+from versus.experiments.ebt.vectors.building import learner_of
+from versus.experiments.ebt.vectors.measuring import seen_name
 
 N = TypeVar("N", int, float)
 ARGUMENTS = ("train_dataset", "val_dataset", "test_dataset")
@@ -153,7 +153,7 @@ def run(comparison: Comparison, track: bool, display: Display) -> dict[str, dict
     """Prepare data and train all models.
 
     Returns:
-        Kind of model -> what :func:`.api.run_main` says of it.
+        Kind of model -> what :func:`.functions.run_main` says of it.
 
     Raises:
         VersusError: see the errors of data, config and training.

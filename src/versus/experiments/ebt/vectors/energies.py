@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from versus.core.weights import Shape
-from versus.experiments.ebt import mlp
 from versus.experiments.ebt.config import ModelConfig
-from versus.experiments.ebt.mlp import Parameters
+from versus.experiments.ebt.vectors import mlp
+from versus.experiments.ebt.vectors.mlp import Parameters
 
 
 class Energy(ABC):

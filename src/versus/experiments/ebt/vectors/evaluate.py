@@ -13,10 +13,10 @@ from torch import Tensor
 from versus.core.errors import DataError
 from versus.core.experiment import ModelPart, Predictor
 from versus.core.seed_models import best_seed, item_table, seeds_of
-from versus.experiments.ebt import measuring
 from versus.experiments.ebt.data.stages import read_task
-from versus.experiments.ebt.learner import VectorLearner
-from versus.experiments.ebt.prediction import model_of
+from versus.experiments.ebt.vectors import measuring
+from versus.experiments.ebt.vectors.learner import VectorLearner
+from versus.experiments.ebt.vectors.prediction import model_of
 
 Arrays = Mapping[str, NDArray[Any]]
 NAMES = {"energy": "energy", "ffn": "ffn", "bilinear_ffn": "ffn", "bag": "bag"}

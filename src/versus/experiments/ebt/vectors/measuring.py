@@ -13,11 +13,11 @@ from torch import Tensor
 
 from versus.core.examples import Examples
 from versus.core.seed_models import mean_of_items
-from versus.experiments.ebt import descent
 from versus.experiments.ebt.config import Comparison
 from versus.experiments.ebt.data.draws import shift_name
-from versus.experiments.ebt.methods import START, EnergyMethod, Method
-from versus.experiments.ebt.mlp import Parameters
+from versus.experiments.ebt.vectors import descent
+from versus.experiments.ebt.vectors.methods import START, EnergyMethod, Method
+from versus.experiments.ebt.vectors.mlp import Parameters
 
 INSIDE = {"uniform": (-1.0, 1.0), "gaussian_legacy": (-5.0, 3.0)}
 """Where training inputs lie; of the normal distribution 95 %."""

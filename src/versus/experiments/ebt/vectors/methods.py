@@ -14,12 +14,12 @@ from torch import Tensor
 
 from versus.core import seeding
 from versus.core.weights import Shape, StackedParameters, split
-from versus.experiments.ebt import descent, quick
 from versus.experiments.ebt.config import Comparison
-from versus.experiments.ebt.energies import MLPEnergy, energy_of
-from versus.experiments.ebt.mlp import Parameters
-from versus.experiments.ebt.networks import Bilinear, FeedForward, LeastSquares, Network
-from versus.experiments.ebt.sampling import Batch
+from versus.experiments.ebt.vectors import descent, quick
+from versus.experiments.ebt.vectors.energies import MLPEnergy, energy_of
+from versus.experiments.ebt.vectors.mlp import Parameters
+from versus.experiments.ebt.vectors.networks import Bilinear, FeedForward, LeastSquares, Network
+from versus.experiments.ebt.vectors.sampling import Batch
 
 Step = Callable[..., quick.Stepped]
 logger = logging.getLogger(__name__)

@@ -11,13 +11,13 @@ from versus.core.errors import DataError, TrainingError
 from versus.core.experiment import ModelPart
 from versus.core.runs import RunConfig
 from versus.core.seed_models import restore, weights_of
-from versus.experiments.ebt.asking import ArgumentError
+from versus.experiments.ebt.api.asking import ArgumentError
 from versus.experiments.ebt.config import Comparison
 from versus.experiments.ebt.data.tasks import LISTOPS
-from versus.experiments.ebt.descent import check_finite
 from versus.experiments.ebt.listops.model import make_model
-from versus.experiments.ebt.methods import START, EnergyMethod, OnePass
-from versus.experiments.ebt.prediction import VectorModel
+from versus.experiments.ebt.vectors.descent import check_finite
+from versus.experiments.ebt.vectors.methods import START, EnergyMethod, OnePass
+from versus.experiments.ebt.vectors.prediction import VectorModel
 
 Pair = tuple[Tensor, Tensor]
 

@@ -9,12 +9,12 @@ from torch import Tensor
 from versus.core.errors import DataError
 from versus.core.experiment import ModelPart
 from versus.core.seed_models import settings_of, weights_of
-from versus.experiments.ebt import measuring
 from versus.experiments.ebt.config import Comparison
-from versus.experiments.ebt.descent import check_finite
-from versus.experiments.ebt.measuring import Trace
-from versus.experiments.ebt.methods import EnergyMethod, Method, method_of
-from versus.experiments.ebt.mlp import Parameters
+from versus.experiments.ebt.vectors import measuring
+from versus.experiments.ebt.vectors.descent import check_finite
+from versus.experiments.ebt.vectors.measuring import Trace
+from versus.experiments.ebt.vectors.methods import EnergyMethod, Method, method_of
+from versus.experiments.ebt.vectors.mlp import Parameters
 
 
 class VectorModel:

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, TensorDataset
 
 from versus.core.display import Display
 from versus.core.errors import TrainingError
-from versus.experiments.ebt.asking import (
+from versus.experiments.ebt.api.asking import (
     EBT,
     FFN,
     KINDS,
@@ -26,14 +26,14 @@ from versus.experiments.ebt.asking import (
     section,
     threads_kept,
 )
+from versus.experiments.ebt.api.running import run, train_on
+from versus.experiments.ebt.api.trained import EnergyFunction, Feedforward
 from versus.experiments.ebt.config import Comparison
 from versus.experiments.ebt.console import sizes_of
 from versus.experiments.ebt.data import listops
 from versus.experiments.ebt.data.stages import draw_task
 from versus.experiments.ebt.data.tasks import LISTOPS
-from versus.experiments.ebt.measuring import seen_name
-from versus.experiments.ebt.running import run, train_on
-from versus.experiments.ebt.trained import EnergyFunction, Feedforward
+from versus.experiments.ebt.vectors.measuring import seen_name
 
 Datasets = tuple[TensorDataset, TensorDataset, TensorDataset, int, int]
 
@@ -54,7 +54,7 @@ def create_synthetic_data(
     from the range of the training.
 
     Args:
-        task: add, multiply, subtract, listops, or a task of your own (:mod:`.data.tasks`).
+        task: add, multiply, subtract, listops, or one of your own (see :mod:`.ebt.data.tasks`).
         size_train: training examples.
         size_val: validation examples.
         size_test: test examples.
@@ -190,7 +190,7 @@ def run_main(
     """Make data, train one or both models, and compare them out of distribution.
 
     Args:
-        task: add, multiply, subtract, listops, or a task of your own (:mod:`.data.tasks`).
+        task: add, multiply, subtract, listops, or one of your own (see :mod:`.ebt.data.tasks`).
         vec_size: length of either vector; ListOps expressions have at most 50 times as many tokens.
         size_train: training examples.
         size_val: validation examples.

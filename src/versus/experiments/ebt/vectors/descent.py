@@ -10,8 +10,8 @@ from torch import Tensor
 
 from versus.core.errors import DataError
 from versus.experiments.ebt.config import DescentConfig
-from versus.experiments.ebt.energies import Energy
-from versus.experiments.ebt.mlp import Parameters
+from versus.experiments.ebt.vectors.energies import Energy
+from versus.experiments.ebt.vectors.mlp import Parameters
 
 
 def draw_start(kind: str, size: Sequence[int], source: torch.Generator) -> Tensor:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from versus.core.weights import Shape
-from versus.experiments.ebt import mlp
-from versus.experiments.ebt.mlp import Activation, Parameters
+from versus.experiments.ebt.vectors import mlp
+from versus.experiments.ebt.vectors.mlp import Activation, Parameters
 
 ROUNDING = 1e-12
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from versus.experiments.ebt.energies import MLPEnergy
-from versus.experiments.ebt.mlp import Parameters
+from versus.experiments.ebt.vectors.energies import MLPEnergy
+from versus.experiments.ebt.vectors.mlp import Parameters
 
 
 class Stepped(NamedTuple):
