@@ -1,6 +1,8 @@
 """A project of its own for every test, and real processes in it."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,15 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def commands_of(page: str) -> list[list[str]]:
+    """The words after ``versus`` of every line in the console blocks of ``docs/PAGE``."""
+    text = (REPOSITORY / "docs" / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    lines = [shlex.split(line) for block in blocks for line in block.splitlines()]
+    assert {line[0] for line in lines} == {"versus"}
+    return [line[1:] for line in lines]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.end_to_end.conftest import REPOSITORY, Run
+from tests.end_to_end.conftest import REPOSITORY, Run, commands_of
 from versus import cli
 from versus.experiments.ebt import api
 from versus.experiments.ebt.data import tasks
@@ -107,9 +107,7 @@ def test_a_descent_that_explodes_everywhere_fails_and_says_where(
 @pytest.mark.slow
 def test_every_command_of_the_page_works(project: Path, versus: Run) -> None:
     """``docs/ebt.md``: its console blocks, in order, on small sizes."""
-    page = (REPOSITORY / "docs" / "ebt.md").read_text()
-    blocks = page.split("```console\n")[1:]
-    commands = [line for block in blocks for line in block.split("```")[0].splitlines()]
+    commands = commands_of("ebt.md")
     assert len(commands) > 10
     overlay = project / "params" / "ebt.yaml"
     text = overlay.read_text()
@@ -122,11 +120,9 @@ def test_every_command_of_the_page_works(project: Path, versus: Run) -> None:
         assert usual in text
         text = text.replace(usual, small, 1)
     overlay.write_text(text)
-    for command in commands:
-        name, *words = shlex.split(command)
-        assert name == "versus"
+    for words in commands:
         done = versus(*words)
-        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        assert done.returncode == 0, f"{' '.join(words)}\n{done.stderr}"
 
 
 @pytest.mark.slow
@@ -143,7 +139,7 @@ def test_every_snippet_of_the_page_runs(
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert len(blocks) == 4
     for block in blocks:
-        exec(re.sub(r"('num_epochs': )\d+", r"\g<1>20", block), names)
+        exec(re.sub(r'("num_epochs": )\d+', r"\g<1>20", block), names)
     assert "EXPERIMENT SUMMARY" in capsys.readouterr().out
     results, error = names["results"], names["test_mse"]
     assert isinstance(results, dict)

@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.end_to_end.conftest import REPOSITORY, Run, environment
+from tests.end_to_end.conftest import Run, commands_of, environment
 from versus import cli
 from versus.core import checkpoint, sinks
 from versus.experiments.ordering.order_log import chained
@@ -249,9 +249,7 @@ def _screen_with(name: str, text: str) -> list[str]:
 @pytest.mark.slow
 def test_every_command_of_the_page_works(project: Path, versus: Run) -> None:
     """``docs/ordering.md``: its console blocks, in order, on a small modulus."""
-    page = (REPOSITORY / "docs" / "ordering.md").read_text()
-    blocks = page.split("```console\n")[1:]
-    commands = [line for block in blocks for line in block.split("```")[0].splitlines()]
+    commands = commands_of("ordering.md")
     assert len(commands) > 15
     params = project / "params" / "ordering.yaml"
     text = params.read_text()
@@ -263,8 +261,6 @@ def test_every_command_of_the_page_works(project: Path, versus: Run) -> None:
         assert usual in text
         text = text.replace(usual, small)
     params.write_text(text)
-    for command in commands:
-        name, *words = shlex.split(command)
-        assert name == "versus"
+    for words in commands:
         done = versus(*words)
-        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        assert done.returncode == 0, f"{' '.join(words)}\n{done.stderr}"

@@ -178,6 +178,17 @@ class BaseComparison(Section):
             raise ValueError(f"the grid is empty at {', '.join(empty)}; give at least one value")
         return listed
 
+    @model_validator(mode="after")
+    def _same_data(self) -> Self:
+        axes = [key for key in self.grid if key.startswith("data.")]
+        axes += [f"variants.{name}.data" for name, tree in self.variants.items() if "data" in tree]
+        if axes:
+            raise ValueError(
+                f"{axes[0]}: all variants of a comparison share their data; set data.* instead and "
+                "compare in a comparison of its own"
+            )
+        return self
+
     @property
     def seed_list(self) -> tuple[int, ...]:
         """The test seeds, in order."""

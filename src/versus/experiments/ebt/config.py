@@ -164,17 +164,6 @@ class Comparison(BaseComparison):
         return {**grid, "model.kind": tuple(dict.fromkeys(kinds))}
 
     @model_validator(mode="after")
-    def _same_data(self) -> Self:
-        axes = [key for key in self.grid if key.startswith("data.")]
-        axes += [f"variants.{name}.data" for name, tree in self.variants.items() if "data" in tree]
-        if axes:
-            raise ValueError(
-                f"{axes[0]}: all variants of a comparison share their data; set data.* instead, "
-                "tasks as a list"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _fits_task(self) -> Self:
         for task in () if self.variants or "model.kind" in self.grid else self.data.tasks:
             kinds = LISTOPS_KINDS if task == LISTOPS else VECTOR_KINDS

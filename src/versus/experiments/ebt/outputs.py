@@ -1,6 +1,6 @@
 """What the verdict is about, and what it says in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from versus.experiments.ebt.config import Comparison
 from versus.experiments.ebt.data.draws import shift_name
 from versus.experiments.ebt.data.tasks import LISTOPS
 from versus.experiments.ebt.stacking import stacks
-from versus.experiments.ebt.vectors.measuring import STEPS
+from versus.experiments.ebt.vectors.measuring import STEPS, seen_name
 
 LONGEST = max(STEPS)
 LEARNING = ("train/mse", "val/mse", "train/error", "val/error")
@@ -53,37 +53,64 @@ def _is_curve(metric: str) -> bool:
 
 
 def findings(comparison: Comparison, metrics: pd.DataFrame) -> list[str]:
-    """Whether thinking longer than trained helps, per energy model."""
-    return [told for arm in arms_of(comparison) for told in _thinking(arm, metrics)]
+    """How errors on the seed document's test relate, and whether thinking longer helps."""
+    arms = arms_of(comparison)
+    told = [_against(comparison, arm, metrics) for arm in arms]
+    return [t for t in (*told, *(_thinking(arm, metrics) for arm in arms)) if t]
 
 
-def _thinking(arm: Arm, metrics: pd.DataFrame) -> Iterator[str]:
-    rows = metrics[metrics["variant"] == arm.variant]
-    steps = arm.settings.model.descent.steps
-    ratios = {
-        where: ratio
-        for where, group in {"in range": "inner_1", "out of range": "inner_2"}.items()
-        if (ratio := _ratio(rows, f"{group}/mse_at_{LONGEST}", f"{group}/mse_at_{steps}"))
-    }
+def _against(comparison: Comparison, arm: Arm, metrics: pd.DataFrame) -> str:
+    """The error of a variant relative to its baseline's."""
+    base, metric = comparison.baselines()[arm.variant], f"{seen_name(comparison)}/mse"
+    if base == arm.variant or metric not in metrics:
+        return ""
+    found = _ratio(_of(metrics, arm.variant, metric), _of(metrics, base, metric), metric)
+    if found is None:
+        return ""
+    mean, low, high = found
+    shift = seen_name(comparison).removeprefix("shift_")
+    return (
+        f"{arm.variant}: error at r = {shift} {mean:.3g} times that of {base} (geometric mean over "
+        f"seeds, 95 % interval {low:.3g} to {high:.3g})."
+    )
+
+
+def _of(metrics: pd.DataFrame, variant: str, metric: str) -> "pd.Series[float]":
+    """A metric of a variant by seed; empty where there is none."""
+    if metric not in metrics:
+        return pd.Series(dtype=float)
+    return metrics[metrics["variant"] == variant].set_index("seed")[metric].dropna()
+
+
+def _thinking(arm: Arm, metrics: pd.DataFrame) -> str:
+    """What 160 steps of descent change, in and out of range."""
+    steps, variant = arm.settings.model.descent.steps, arm.variant
+    ratios = {}
+    for where, group in {"in range": "inner_1", "out of range": "inner_2"}.items():
+        longest, usual = (
+            _of(metrics, variant, f"{group}/mse_at_{count}") for count in (LONGEST, steps)
+        )
+        if found := _ratio(longest, usual, group):
+            ratios[where] = found
     if not ratios or steps >= LONGEST:
-        return
+        return ""
     told = ", ".join(
         f"times {mean:.3g} {where} (95 % interval {low:.3g} to {high:.3g})"
         for where, (mean, low, high) in ratios.items()
     )
-    yield (
-        f"{arm.variant}: {LONGEST} steps of descent instead of the {steps} trained with change "
-        f"the error {told}: {_judged(ratios)}."
+    return (
+        f"{variant}: {LONGEST} steps of descent instead of the {steps} trained with change the "
+        f"error {told}: {_judged(ratios)}."
     )
 
 
-def _ratio(rows: pd.DataFrame, over: str, under: str) -> tuple[float, float, float] | None:
-    """Geometric mean over seeds of a ratio of metrics, and its interval."""
-    if over not in rows or rows[over].isna().all():
-        return None
-    logs = np.log(rows[over].to_numpy(float) / rows[under].to_numpy(float))
-    logs = logs[np.isfinite(logs)]
-    interval = mean_interval(logs, over) if len(logs) > 1 else None
+def _ratio(
+    over: "pd.Series[float]", under: "pd.Series[float]", name: str
+) -> tuple[float, float, float] | None:
+    """Geometric mean over seeds of a ratio, and its interval; None without two finite ones."""
+    ratios = (over / under).dropna()
+    logs = np.log(ratios[(ratios > 0) & np.isfinite(ratios)].to_numpy(float))
+    interval = mean_interval(logs, name)
     if interval is None:
         return None
     low, high = np.exp(interval)

@@ -174,17 +174,6 @@ class Comparison(BaseComparison):
         return grid
 
     @model_validator(mode="after")
-    def _same_data(self) -> Self:
-        axes = [key for key in self.grid if key.startswith("data.")]
-        axes += [f"variants.{name}.data" for name, tree in self.variants.items() if "data" in tree]
-        if axes:
-            raise ValueError(
-                f"{axes[0]}: all variants of a comparison share their data; set data.* instead and "
-                "compare in a comparison of its own"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _within_data(self) -> Self:
         n_train, p = self.data.n_train, self.data.p
         if self.train.batch_size > n_train:
