@@ -28,7 +28,8 @@ def results_of(project: Path) -> Path:
 def test_the_seed_documents_comparison_prints_its_console(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main([*TRAIN, "--model_type", "both", "--log-test"]) == 0
+    learned = ["--model.descent.learned", "true"]
+    assert cli.main([*TRAIN, "--model_type", "both", "--log-test", *learned]) == 0
     out, err = capsys.readouterr()
     lines = [line for line in err.splitlines() if line]
     expected = [

@@ -35,7 +35,7 @@ def split(rows: Tensor, shapes: Mapping[str, Shape]) -> dict[str, Tensor]:
     widths = [math.prod(shape) for shape in shapes.values()]
     pieces = torch.split(rows, widths, dim=-1)
     return {
-        name: piece.view(*piece.shape[:-1], *shape)
+        name: piece.view((*piece.shape[:-1], *shape))
         for (name, shape), piece in zip(shapes.items(), pieces, strict=True)
     }
 

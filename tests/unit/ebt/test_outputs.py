@@ -42,10 +42,18 @@ def test_errors_are_told_as_ratios_to_the_baseline() -> None:
     ("longer", "wide", "judged"),
     [
         ([0.5, 0.51, 0.49], [2.0, 2.1, 1.9], "thinking longer does not help"),
-        ([0.5, 0.51, 0.49], [1.0, 1.1, 0.9], "thinking longer helps out of range"),
-        ([0.1, 0.11, 0.1], [1.0, 1.1, 0.9], "thinking longer helps in range and out of range"),
-        ([9.0, 9.1, 8.9], [1.0, 1.1, 0.9], "helps out of range, and harms in range"),
-        ([9.0, 9.1, 8.9], [2.0, 2.1, 1.9], "thinking longer does not help, and harms in range"),
+        ([0.5, 0.51, 0.49], [1.0, 1.1, 0.9], "thinking longer helps out of range, by 50 %"),
+        (
+            [0.1, 0.11, 0.1],
+            [1.0, 1.1, 0.9],
+            "helps in range, by 79 %, and helps out of range, by 50 %",
+        ),
+        (
+            [0.75, 0.76, 0.74],
+            [1.0, 1.1, 0.9],
+            "helps out of range, by 50 %, and harms in range, by 50 %",
+        ),
+        ([0.75, 0.76, 0.74], [2.0, 2.1, 1.9], "does not help, and harms in range, by 50 %"),
         ([0.5, 0.51, np.inf], [2.0, 2.1, 1.9], "thinking longer does not help"),
     ],
 )

@@ -118,12 +118,23 @@ def _ratio(
 
 
 def _judged(ratios: Mapping[str, tuple[float, float, float]]) -> str:
-    helps = [where for where, (_, _, high) in ratios.items() if high < 1]
-    harms = [where for where, (_, low, _) in ratios.items() if low > 1]
-    if not helps:
-        return "thinking longer does not help" + (f", and harms {harms[0]}" if harms else "")
-    said = f"thinking longer helps {' and '.join(helps)}"
-    return said + (f", and harms {harms[0]}" if harms else "")
+    """Where the interval lies below 1 it helps, where it lies above it harms."""
+    told = [
+        f"helps {where}, by {_percent(1 - mean)}"
+        for where, (mean, _, high) in ratios.items()
+        if high < 1
+    ]
+    told = told or ["does not help"]
+    told += [
+        f"harms {where}, by {_percent(mean - 1)}"
+        for where, (mean, low, _) in ratios.items()
+        if low > 1
+    ]
+    return f"thinking longer {', and '.join(told)}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
 
 
 def plots(comparison: Comparison, results: Path) -> list[Path]:
