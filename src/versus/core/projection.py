@@ -187,9 +187,12 @@ class Projection:
         current = fingerprint(self.work.all_files())
         if not files or self.state.artifacts == current:
             return
+        waiting = False
         for child, own in self.work.run_files().items():
-            for path, beneath in own:
-                self.store.log_artifact(self.state.runs[_key(child)], path, beneath or None)
+            run_id = self.state.runs.get(_key(child))
+            waiting |= run_id is None  # some of its seeds are still in training
+            for path, beneath in own if run_id else ():
+                self.store.log_artifact(str(run_id), path, beneath or None)
         parent = self.state.runs[PARENT]
         for path in files:
             folder = path.parent.name if path.parent != self.work.results else None
@@ -198,7 +201,7 @@ class Projection:
         if verdict.is_file():
             note = verdict.read_text(encoding="utf-8")
             self.store.log_texts(parent, tags={"mlflow.note.content": note})
-        self.state.artifacts = current
+        self.state.artifacts = "" if waiting else current
         self._save()
 
     def _set_status(self, status: str, parent_run: str | None) -> None:

@@ -172,6 +172,26 @@ def test_artifacts_lie_under_the_project(root: Path, client: MlflowClient) -> No
     assert list((root / "mlruns" / "toy").glob("*/artifacts/verdict.md"))
 
 
+def test_files_of_a_variant_wait_until_all_its_seeds_have_begun(
+    root: Path, client: MlflowClient
+) -> None:
+    """Its seeds train in several stacks, and results of an earlier training are still there."""
+    work = make_work(root, "variant")
+    (work / "results").mkdir()
+    (work / "results" / "verdict.md").write_text("Of before.\n", encoding="utf-8")
+    first = work / "runs" / "Delta" / "seed-0" / "summary.json"
+    write_json(first, {})
+    train(work, "0000", (0,), range(4))
+    links = tracking.project(work, root=root)
+    assert not links.children
+    assert [f.path for f in client.list_artifacts(links.parent)] == ["verdict.md"]
+    train(work, "0001", (1, 2), range(4))
+    links = tracking.project(work, root=root)
+    delta = links.children["Delta"]
+    found = client.list_artifacts(delta, "seed-0")
+    assert [f.path for f in found] == ["seed-0/summary.json"]
+
+
 def test_infinite_values_are_counted_and_absent_ones_skipped(
     root: Path, client: MlflowClient
 ) -> None:
