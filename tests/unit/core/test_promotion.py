@@ -22,6 +22,7 @@ from versus.core.experiment import ModelPart, Promotion, Stage, Suite
 from versus.core.paired import Values
 from versus.core.paths import write_json
 from versus.core.runs import BaseComparison
+from versus.core.tables import mean
 
 NAME = "toy-line"
 SUITE = Suite(
@@ -83,7 +84,7 @@ class Project:
         weights = {"errors": torch.tensor(errors)}
         items = evaluate(ModelPart(NAME, weights, {}), self.root)
         finals = {str(s): {"val/error": repr(float(v))} for s, v in enumerate(seeds)}
-        finals["0"]["test/error"] = repr(float(items.groupby("seed")["error"].mean()[0]))
+        finals["0"]["test/error"] = repr(mean(items["error"]))
         about = {
             "name": NAME,
             "experiment": "toy",
