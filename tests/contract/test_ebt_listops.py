@@ -1,16 +1,16 @@
 """The contract of the ListOps half of ebt."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tests.contract.contract import same
-from tests.contract.single import SingleLearnerContract, poison
+from tests.contract.single import SingleLearnerContract
+from versus.core import config as configs
+from versus.core import stages
+from versus.core.experiment import find
 from versus.core.runs import RunKey
 from versus.experiments.ebt import listops
 from versus.experiments.ebt.config import Comparison
-from versus.experiments.ebt.data.stages import stages
 from versus.experiments.ebt.data.tasks import LISTOPS
 from versus.experiments.ebt.listops import ListOpsLearner
 
@@ -26,39 +26,21 @@ TREE: dict[str, Any] = {
 class ListOpsContract(SingleLearnerContract):
     """Each kind of model on a few expressions; the experiment is one half of ebt."""
 
+    experiment = "ebt"
     runs: ClassVar = [RunKey(LISTOPS, 0)]
+    overfit_overrides = ("--train.lr", "0.01", "--train.steps", "300")
+    overfit_steps = 300
     kind: ClassVar[str]
     descent: ClassVar[dict[str, Any]] = {}
 
-    def make(self, runs: Sequence[RunKey], folder: Path) -> ListOpsLearner:
-        return self._built(folder, {})
-
-    def _built(self, folder: Path, train: dict[str, float]) -> ListOpsLearner:
+    def _make(self, runs: Sequence[RunKey], data: Path, overrides: Sequence[str]) -> ListOpsLearner:
         encoder = {"width": 16, "heads": 2, "blocks": 1}
         model = {"kind": self.kind, "latent_dim": 16, "encoder": encoder, "descent": self.descent}
-        tree = {**TREE, "model": model, "train": {**TREE["train"], **train}}
-        comparison = Comparison.model_validate(tree)
-        if not (folder / "data").is_dir():
-            (folder / "data").mkdir(parents=True)
-            stages()["data"].run(comparison, folder / "data")
-        return listops.build(comparison.expand(), folder / "data")
-
-    def overfit(self, folder: Path) -> float:
-        learner = self._built(folder, {"lr": 0.01, "steps": 300})
-        batch = next(iter(learner.batches(0)))
-        losses = [float(learner.train_step(batch)["train/step_loss"]) for _ in range(300)]
-        return losses[-1] / losses[0]
-
-    def test_divergence_is_masked_and_counted(self, tmp_path: Path) -> None:
-        learner = self.make(self.runs, tmp_path)
-        learner.evaluated(0, learner.evaluate())
-        poison(learner)
-        before = learner.weights().values()
-        assert learner.train_step(next(iter(learner.batches(0))))["train/step_loss"] == math.inf
-        assert (learner.diverged.tolist(), learner.active.tolist()) == ([True], [False])
-        assert same(learner.weights().values(), before)
-        assert set(learner.evaluate().values()) == {math.inf}
-        assert listops.models(learner) == {}
+        settings = configs.parse_overrides(overrides, Comparison, {})
+        layers = [("", configs.nested(key, value)) for key, value in settings]
+        comparison = configs.load(Comparison, [("", {**TREE, "model": model}), *layers])
+        stages.prepare(find("ebt"), comparison, data)
+        return listops.build(comparison.expand(), data)
 
 
 class TestEnergy(ListOpsContract):

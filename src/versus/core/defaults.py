@@ -85,7 +85,7 @@ def primary_metrics(comparison: Any) -> tuple[str, ...]:
 
 
 def selection_metrics(comparison: Any) -> tuple[str, ...]:
-    """The primary metrics."""
+    """None of its own: the primary metrics select."""
     return ()
 
 

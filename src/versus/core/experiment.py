@@ -111,7 +111,7 @@ class Experiment(Protocol):
         """Metrics that the verdict is about when ``compare.metrics`` is empty."""
 
     def selection_metrics(self, comparison: Any) -> tuple[str, ...]:
-        """Metrics by which the best of several models of one name becomes the candidate."""
+        """What the best of several models of one name is best by; none = the primary metrics."""
 
     def censored_at(self, comparison: Any) -> Mapping[str, float]:
         """Metric that is a time until an event -> time at which the budget ends."""

@@ -64,10 +64,11 @@ def _primary(part: ModelPart) -> tuple[str, int]:
 
 def settings_of(part: ModelPart, comparison: type[BaseComparison]) -> Any:
     """The comparison's settings with those of the model's variant."""
-    return next(_runs_of(part, comparison)).config
+    return next(runs_of(part, comparison)).config
 
 
-def _runs_of(part: ModelPart, comparison: type[BaseComparison]) -> Iterator[RunConfig]:
+def runs_of(part: ModelPart, comparison: type[BaseComparison]) -> Iterator[RunConfig]:
+    """The runs whose weights the model holds, one per seed."""
     runs = comparison.model_validate(part.config["comparison"]).expand(seeds_of(part))
     return (run for run in runs if run.key.variant == part.config["variant"])
 
@@ -110,7 +111,7 @@ def evaluate_seeds(
         score: the metric that the items are about.
     """
     tables = []
-    for run in _runs_of(part, comparison):
+    for run in runs_of(part, comparison):
         learner = build([run], data)
         restore(learner.modules(), part, run.key.seed)
         with torch.no_grad():

@@ -123,7 +123,8 @@ class TrainConfig(Section):
     schedule: Literal["constant", "cosine"] | None = None
     """cosine: from lr to 0 over all steps; empty = the preset's."""
     log_test: bool = False
-    """Also measure the test set at every evaluation, as test/seen_mse. It selects nothing."""
+    """Also measure the test set at every evaluation, as test/seen_mse (ListOps: test_iid, as
+    test/seen_error). It selects nothing."""
     compile: bool = False
     """Compile the training step, where a compiler is found: faster from some thousand steps on."""
     stack: int = Field(8, ge=1)

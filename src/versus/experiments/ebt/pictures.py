@@ -72,7 +72,8 @@ def by_shift(metrics: pd.DataFrame, arms: Sequence[Arm]) -> "Figure | None":
     figure = plots.lines_with_interval(
         floored, x="shift", y="error", series="model", text=text, order=[a.label for a in arms]
     )
-    _mark(figure, [1.0], "training range ends")
+    figure.axes[0].set_yscale("log")
+    mark(figure.axes[0], 1.0, "training range ends")
     if bool((table["error"] < EXACT).any()):
         _name_floor(figure.axes[0])
     return figure
@@ -97,7 +98,9 @@ def by_steps(metrics: pd.DataFrame, arms: Sequence[Arm]) -> "Figure | None":
         dash="inputs",
         order=[arm.label for arm in arms],
     )
-    _mark(figure, sorted(horizons), "steps in training")
+    figure.axes[0].set_yscale("log")
+    for horizon in sorted(horizons):
+        mark(figure.axes[0], horizon, "steps in training")
     drawing.name_ticks(figure.axes[0].xaxis, *figure.axes[0].get_xlim())
     return figure
 
@@ -132,21 +135,18 @@ def _melted(
     return pd.DataFrame(rows, columns=["model", *columns, "error"])
 
 
-def _mark(figure: "Figure", places: Iterable[float], words: str) -> None:
-    """Vertical lines with their name above them, on a logarithmic vertical axis."""
-    (ax,) = figure.axes
-    ax.set_yscale("log")
-    for place in places:
-        ax.axvline(place, color="0.35", linewidth=1.0, linestyle=(0, (6, 3)), zorder=1)
-        ax.annotate(
-            words,
-            (place, 1.0),
-            xycoords=("data", "axes fraction"),
-            xytext=(-1, 2),
-            textcoords="offset points",
-            color="0.35",
-            fontsize=8,
-        )
+def mark(ax: "Axes", place: float, words: str) -> None:
+    """A vertical line with its name above it."""
+    ax.axvline(place, color="0.35", linewidth=1.0, linestyle=(0, (6, 3)), zorder=1)
+    ax.annotate(
+        words,
+        (place, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(-1, 2),
+        textcoords="offset points",
+        color="0.35",
+        fontsize=8,
+    )
 
 
 # --- landscapes -----------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 
 from versus.core import config as configs
@@ -15,7 +14,6 @@ from versus.experiments.ebt.api.asking import ArgumentError
 from versus.experiments.ebt.config import Comparison
 from versus.experiments.ebt.data.tasks import LISTOPS
 from versus.experiments.ebt.listops.model import make_model
-from versus.experiments.ebt.vectors.descent import check_finite
 from versus.experiments.ebt.vectors.methods import START, EnergyMethod, OnePass
 from versus.experiments.ebt.vectors.prediction import VectorModel
 
@@ -104,24 +102,9 @@ class EnergyFunction(Trained):
         model = self.vectors(**{name: value for name, value in asked.items() if value is not None})
         rows = self.checked("x", x, 2 * model.d)
         try:
-            return _finite(model, rows)
+            return model.predict(rows)
         except DataError as diverged:
             raise TrainingError(str(diverged)) from diverged
-
-
-@torch.no_grad()
-def _finite(model: VectorModel, x: Tensor) -> Tensor:
-    """Answers whose squares are finite.
-
-    Raises:
-        DataError: naming the inner step after which they are not, and its size.
-    """
-    answers = model.predict(x)
-    if not bool(answers.square().isfinite().all()):
-        method = cast(EnergyMethod, model.method)
-        course = model.trace(x, method.how.steps).answers[1:]
-        check_finite(list(course.square()), method.sizes(model.parameters))
-    return answers
 
 
 def module_of(part: ModelPart, run: RunConfig) -> nn.Module:

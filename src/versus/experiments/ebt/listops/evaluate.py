@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from versus.core.errors import DataError
 from versus.core.experiment import ModelPart, Predictor
-from versus.core.runs import RunKey
-from versus.core.seed_models import best_seed, item_table, restore, seeds_of, settings_of
+from versus.core.seed_models import best_seed, item_table, restore, runs_of, settings_of
 from versus.experiments.ebt.config import Comparison
 from versus.experiments.ebt.data.listops.config import TOKENS_PER_COORDINATE
 from versus.experiments.ebt.data.listops.grammar import binary, parse
@@ -33,11 +32,8 @@ def evaluate(part: ModelPart, data: Path) -> pd.DataFrame:
         DataError: if data or weights do not fit the model's config, or a descent leaves the finite
             numbers.
     """
-    comparison = Comparison.model_validate(part.config["comparison"])
     tables = []
-    for run in comparison.expand(seeds_of(part)):
-        if run.key != RunKey(part.config["variant"], run.key.seed):
-            continue
+    for run in runs_of(part, Comparison):
         learner = build([run], data)
         restore(learner.modules(), part, run.key.seed)
         for group in TESTS:

@@ -12,9 +12,9 @@ from versus.core.drawing import Text
 from versus.core.plots import lines_with_interval
 from versus.experiments.ebt.data.listops.config import ListOpsConfig
 from versus.experiments.ebt.listops.axes import AXES, BIN
+from versus.experiments.ebt.pictures import mark
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 LABELS = {
@@ -47,7 +47,7 @@ def plots(metrics: pd.DataFrame, out: Path, settings: ListOpsConfig | None = Non
         if not table.empty:
             figure = _draw(table, axis)
             if axis in edges:
-                _mark(figure.axes[0], edges[axis])
+                mark(figure.axes[0], edges[axis], "training range ends")
             written.append(drawing.save(figure, out / f"listops-{axis}.png"))
     return written
 
@@ -73,20 +73,6 @@ def _draw(table: pd.DataFrame, axis: str) -> "Figure":
     )
     figure.axes[0].set_ylim(0, 1.03)
     return figure
-
-
-def _mark(ax: "Axes", edge: float) -> None:
-    ax.axvline(edge, color="0.35", linewidth=0.8, zorder=1)
-    ax.annotate(
-        "training range ends",
-        (edge, 1.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(4, 0),
-        textcoords="offset points",
-        va="top",
-        color="0.35",
-        fontsize=8,
-    )
 
 
 def _along(metrics: pd.DataFrame, axis: str) -> pd.DataFrame:

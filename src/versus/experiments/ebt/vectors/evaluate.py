@@ -35,14 +35,11 @@ def models(learner: VectorLearner) -> dict[str, ModelPart]:
         tasks[run.variant] = config.task
     kind = NAMES.get(learner.settings.model.kind, "linear")
     return {
-        variant: ModelPart(f"ebt-{tasks[variant]}-{kind}", found, about(tasks[variant]))
+        variant: ModelPart(
+            f"ebt-{tasks[variant]}-{kind}", found, {"experiment": "ebt", "task": tasks[variant]}
+        )
         for variant, found in weights.items()
     }
-
-
-def about(task: str) -> dict[str, str]:
-    """What a model's config says besides what every model's does."""
-    return {"experiment": "ebt", "task": task}
 
 
 def evaluate(part: ModelPart, data: Path) -> pd.DataFrame:

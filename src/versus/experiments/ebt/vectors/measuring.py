@@ -103,7 +103,7 @@ def final(
     for name in test_names(settings):
         found |= mean_of_items(name, errors(method, p, data[name], settings.data.dist))
     if isinstance(method, EnergyMethod):
-        for shift in {1.0, 2.0} & set(settings.data.shifts):
+        for shift in sorted({1.0, 2.0} & set(settings.data.shifts)):
             part = data[shift_name(shift)]
             found |= {f"inner_{shift:g}/{k}": v for k, v in by_steps(method, p, part).items()}
     return found

@@ -229,6 +229,7 @@ class EnergyMethod(Method):
     def _start(self, batch: Batch) -> Tensor:
         if self._ends is None:
             return batch.start
+        self._ends = self._ends.to(batch.start.device)
         ends = self._ends.gather(1, batch.rows[..., None].expand_as(batch.start))
         known = batch.replayed[..., None] & ends.isfinite()
         return torch.where(known, ends, batch.start)

@@ -40,7 +40,8 @@ class VectorModel:
             DataError: if the descent of an energy leaves the finite numbers.
         """
         answers = self.method.predict(self.parameters, x[None])[0]
-        if isinstance(self.method, EnergyMethod) and not bool(answers.isfinite().all()):
+        finite = bool(answers.square().isfinite().all())  # so that errors can be measured
+        if isinstance(self.method, EnergyMethod) and not finite:
             trace = self.trace(x, self.method.how.steps)
             check_finite(list(trace.answers[1:]), self.method.sizes(self.parameters))
         return answers
