@@ -171,7 +171,7 @@ class Comparison(BaseComparison):
             if self.model.kind not in kinds:
                 raise ValueError(
                     f"model.kind: no {self.model.kind} for task {task}; choose of "
-                    f"{', '.join(kinds)}"
+                    f"{', '.join(kinds)}; received {self.model.kind!r}"
                 )
             if task == LISTOPS and self.model.energy != "scalar":
                 raise ValueError(
