@@ -105,6 +105,14 @@ def test_a_descent_that_explodes_everywhere_fails_and_says_where(
     assert re.search(r"inner step \d of 10 with step size 1e\+30", caplog.text)
 
 
+def test_without_a_compiler_the_training_is_not_compiled(versus: Run, tmp_path: Path) -> None:
+    nothing = {"CXX": "/nonexistent/c++", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
+    done = versus(*TRAIN, "--model_type", "ebt", "--train.compile", **nothing)
+    assert done.returncode == 0, done.stderr
+    assert "train.compile: no compiler works here" in done.stderr
+    assert "EBT Model Test MSE" in done.stdout
+
+
 @pytest.mark.slow
 def test_every_command_of_the_page_works(project: Path, versus: Run) -> None:
     """``docs/ebt.md``: its console blocks, in order, on small sizes."""
