@@ -23,6 +23,7 @@ usage: versus VERB [EXPERIMENT] [options] [--key value ...]
   plots X [--csv FILE]  pictures of a finished comparison, or of a table from elsewhere
   analyze X TOOL        pictures and tables of metrics and weights; analyze --list
   stage X NAME          one pipeline stage (data, train, compare, evaluate): what dvc.yaml calls
+  grade FILE.jsonl      grade answers to GSM8K or MATH problems against their golds
   new NAME              write a new experiment that runs at once; asks what no flag says
   demo                  every experiment at its smallest, under runs/demo
   report                all verdicts of a profile as one Markdown page
@@ -43,6 +44,7 @@ VERBS = {
     "plots": "comparisons.plots",
     "analyze": "analysis.analyze",
     "stage": "comparisons.stage",
+    "grade": "grading.grade",
     "new": "scaffold.new",
     "demo": "project.demo",
     "report": "project.report",

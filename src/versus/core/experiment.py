@@ -33,12 +33,14 @@ class Stage:
     """A step that prepares data: a pure function of some sections of the params.
 
     Attributes:
-        sections: the params sections it may read; DVC watches exactly these.
-        run: ``run(comparison, folder)`` writes its files into the empty ``folder``.
+        sections: the params sections it may read, such as ``data`` or ``data.source``; DVC watches
+            exactly these.
+        run: ``run(comparison, folder)`` writes its files into the empty ``folder``. What it
+            returns stands in the manifest.
     """
 
     sections: tuple[str, ...]
-    run: Callable[[Any, Path], None]
+    run: Callable[[Any, Path], Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,16 @@
 """Folders of a comparison, data stages with their manifests, and locks.
 
 A data folder carries ``manifest.json``: the sha256 of every file and the params sections that the
-files were made from. The *data digest* used everywhere is the first 32 hexadecimal digits of the
-manifest's own sha256. Data whose files do not match (torn) or whose sections differ from the
-current params (stale) are refused.
+files were made from, and what the stages tell of them. The *data digest* used everywhere is the
+first 32 hexadecimal digits of the manifest's own sha256. Data whose files do not match (torn) or
+whose sections differ from the current params (stale) are refused. A stage that was run alone has a
+manifest of its own, ``<stage>.manifest.json``.
 """
 
 import contextlib
+import functools
 import hashlib
+import operator
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -19,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from versus.core import config as configs
 from versus.core.errors import ConfigError, DataError
-from versus.core.experiment import Experiment
+from versus.core.experiment import Experiment, Stage
 from versus.core.paths import project_root, read_json, shown, sweep, write_json
 from versus.core.runs import BaseComparison
 
@@ -63,7 +66,7 @@ def adhoc_places(
 ) -> Places:
     """The folders of ``versus train``: everything under ``runs/<experiment>``, or ``out``."""
     base = (runs or project_root() / "runs") / comparison.experiment
-    data = base / "data" / configs.digest(_sections(experiment, comparison))
+    data = base / "data" / configs.digest(_sections(experiment.stages(), comparison))
     work = base / comparison.digest()
     results = out or work / "results"
     return Places(data, work, results, profile, results / "runs")
@@ -104,11 +107,19 @@ def _unusable(folder: Path, error: OSError) -> DataError:
 # --- data -----------------------------------------------------------------------------------------
 
 
-def prepare(experiment: Experiment, comparison: BaseComparison, folder: Path) -> str:
+def prepare(
+    experiment: Experiment, comparison: BaseComparison, folder: Path, only: str = ""
+) -> str:
     """Make sure that ``folder`` holds the comparison's data; return the data digest.
 
     Data already there are verified and kept; stages run into temporary folders that are renamed
     when complete, so an interrupted preparation leaves nothing that looks finished.
+
+    Args:
+        experiment: whose stages are run.
+        comparison: what is asked for.
+        folder: where the data are.
+        only: the one stage to run, which must need no other; empty = all.
 
     Raises:
         DataError: if what is there is torn or made from other params, or the folder is unusable.
@@ -116,31 +127,52 @@ def prepare(experiment: Experiment, comparison: BaseComparison, folder: Path) ->
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / f".{folder.name}.lock"):
-            if not (folder / MANIFEST).exists():
-                _generate(experiment, comparison, folder)
-            return verify(experiment, comparison, folder)
+            if not manifest_of(folder, only).exists():
+                _generate(experiment, comparison, folder, only)
+            return verify(experiment, comparison, folder, only)
     except OSError as error:
         raise _unusable(folder.parent, error) from error
 
 
-def _generate(experiment: Experiment, comparison: BaseComparison, folder: Path) -> None:
+def manifest_of(folder: Path, only: str = "") -> Path:
+    """The manifest of all data or, where all were not prepared at once, of one stage's."""
+    whole = folder / MANIFEST
+    return folder / f"{only}.{MANIFEST}" if only and not whole.exists() else whole
+
+
+def _generate(experiment: Experiment, comparison: BaseComparison, folder: Path, only: str) -> None:
     for abandoned in folder.parent.glob(f".{folder.name}-*"):
         shutil.rmtree(abandoned)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
-        for stage in experiment.stages().values():
-            stage.run(comparison, temporary)
+        stages = experiment.stages()
+        chosen = {only: stages[only]} if only else stages
+        told = {name: stage.run(comparison, temporary) for name, stage in chosen.items()}
         files = {str(p.relative_to(temporary)): _sha256(p) for p in sorted(_files(temporary))}
-        source = _sections(experiment, comparison)
-        write_json(temporary / MANIFEST, {"files": files, "source": source})
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.chmod(0o755)
-        temporary.rename(folder)
+        manifest = {"files": files, "source": _sections(chosen, comparison)}
+        facts = {name: fact for name, fact in told.items() if fact}
+        write_json(temporary / MANIFEST, {**manifest, **({"facts": facts} if facts else {})})
+        if only:
+            _add(temporary, folder, manifest_of(folder, only))
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+            temporary.chmod(0o755)
+            temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def verify(experiment: Experiment, comparison: BaseComparison, folder: Path) -> str:
+def _add(temporary: Path, folder: Path, manifest: Path) -> None:
+    """Move one stage's files among those of others, the manifest last."""
+    paths = [p.relative_to(temporary) for p in _files(temporary)]
+    for path in paths:
+        if str(path) != MANIFEST:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / path).replace(folder / path)
+    (temporary / MANIFEST).replace(manifest)
+
+
+def verify(experiment: Experiment, comparison: BaseComparison, folder: Path, only: str = "") -> str:
     """Check every file against the manifest and the manifest against the params.
 
     Returns:
@@ -149,21 +181,30 @@ def verify(experiment: Experiment, comparison: BaseComparison, folder: Path) -> 
     Raises:
         DataError: if files are missing, torn or stale.
     """
-    manifest = read_json(folder / MANIFEST)
-    remedy = f"remove {shown(folder)} and prepare the data again"
+    path = manifest_of(folder, only)
+    manifest = read_json(path)
+    alone = path.name != MANIFEST
+    remedy = f"remove {shown(path if alone else folder)} and prepare the data again"
     for name, expected in manifest["files"].items():
-        path = folder / name
-        if not path.is_file():
-            raise DataError(f"{shown(path)}: missing, although its manifest lists it; {remedy}")
-        if _sha256(path) != expected:
+        file = folder / name
+        if not file.is_file():
+            raise DataError(f"{shown(file)}: missing, although its manifest lists it; {remedy}")
+        if _sha256(file) != expected:
             raise DataError(
-                f"{shown(path)}: torn or changed (sha256 differs from its manifest); {remedy}"
+                f"{shown(file)}: torn or changed (sha256 differs from its manifest); {remedy}"
             )
-    wanted = _sections(experiment, comparison)
+    stages = experiment.stages()
+    wanted = _sections({only: stages[only]} if alone else stages, comparison)
     if manifest["source"] != wanted:
         stale = [s for s in wanted if manifest["source"].get(s) != wanted[s]]
         raise DataError(f"{shown(folder)}: made from other params ({', '.join(stale)}); {remedy}")
-    return _sha256(folder / MANIFEST)[:32]
+    return _sha256(path)[:32]
+
+
+def facts(folder: Path, stage: str) -> dict[str, Any]:
+    """What a stage tells of the data that it prepared."""
+    found: dict[str, Any] = read_json(manifest_of(folder, stage)).get("facts", {}).get(stage, {})
+    return found
 
 
 def data_digest(folder: Path) -> str:
@@ -173,10 +214,13 @@ def data_digest(folder: Path) -> str:
     return _sha256(folder / MANIFEST)[:32]
 
 
-def _sections(experiment: Experiment, comparison: BaseComparison) -> dict[str, Any]:
-    names = {name for stage in experiment.stages().values() for name in stage.sections}
-    dump: Mapping[str, Any] = comparison.model_dump(mode="json", include=names)
-    return {name: dump[name] for name in sorted(names)}
+def _sections(stages: Mapping[str, Stage], comparison: BaseComparison) -> dict[str, Any]:
+    names = {name for stage in stages.values() for name in stage.sections}
+    tops = {name.partition(".")[0] for name in names}
+    dump = comparison.model_dump(mode="json", include=tops)
+    return {
+        name: functools.reduce(operator.getitem, name.split("."), dump) for name in sorted(names)
+    }
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -152,11 +152,13 @@ def stage(words: list[str]) -> None:
     stage = words.pop(0) if words and not words[0].startswith("-") else ""
     about = (
         "One stage of the pipeline (data, train, compare, evaluate), with outputs under "
-        "results/<profile>/<experiment>: what dvc.yaml calls."
+        "results/<profile>/<experiment>: what dvc.yaml calls. Or a data stage by its name."
     )
     options, rest = parse("stage", about, words, CONFIG, PROFILE, experiment=name)
 
+    from versus.core import config as configs
     from versus.core import delivery, evaluation, pipeline, stages
+    from versus.core.paths import shown
 
     display = Display(options.quiet)
     profile = options.profile or "default"
@@ -173,8 +175,14 @@ def stage(words: list[str]) -> None:
             send()
         case "evaluate":
             evaluation.evaluate_results(experiment, places, display)
+        case _ if stage in experiment.stages():
+            digest = stages.prepare(experiment, comparison, places.data, stage)
+            display.note(f"data {digest} in {shown(places.data)}")
+            for key, value in configs.leaves(stages.facts(places.data, stage)):
+                display.note(f"{key} {value}")
         case _:
-            known = "data, train, compare or evaluate"
+            own = [name for name in experiment.stages() if name != "data"]
+            known = ", ".join([*own, "data, train, compare or evaluate"])
             raise ConfigError(f"versus stage: no stage {stage!r}; choose {known}")
 
 

@@ -18,18 +18,18 @@ def list_experiments(words: list[str]) -> None:
 
 def demo(words: list[str]) -> None:
     """Every experiment at its smallest."""
-    about = "Every experiment at its smallest, under runs/demo."
+    about = "Every experiment of params/pipeline.yaml at its smallest, under runs/demo."
     options, rest = parse("demo", about, words)
     no_more("demo", rest)
 
+    from versus.core import config as configs
     from versus.core import evaluation, pipeline
-    from versus.core.experiment import available
     from versus.core.paths import project_root, shown
     from versus.core.stages import adhoc_places
     from versus.verbs.comparisons import run_comparison
 
     display, runs = Display(options.quiet), project_root() / "runs" / "demo"
-    for name in available():
+    for name in configs.read_yaml(project_root() / "params" / "pipeline.yaml")["experiments"]:
         display.note(f"--- {name}")
         experiment, comparison = load(name, None, "smoke", [])
         out = runs / name / "results"

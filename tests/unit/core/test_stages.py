@@ -12,6 +12,7 @@ from versus.core import stages
 from versus.core.config import Section
 from versus.core.errors import ConfigError, DataError
 from versus.core.experiment import Experiment, Stage
+from versus.core.paths import read_json
 from versus.core.runs import BaseComparison
 
 
@@ -139,6 +140,37 @@ def test_torn_missing_and_undescribed_files_are_refused(toy: Toy, tmp_path: Path
     (folder / "manifest.json").unlink()
     with pytest.raises(DataError, match="holds no data; run the data stage"):
         stages.data_digest(folder)
+
+
+def test_a_stage_alone_has_a_manifest_of_its_own(tmp_path: Path) -> None:
+    class Alone(Toy):
+        """Two stages that need nothing of each other; one tells something."""
+
+        def stages(self) -> Mapping[str, Stage]:
+            return {"one": Stage(("data.size",), self.told), "two": Stage(("seeds",), self.raw)}
+
+        def told(self, comparison: Asked, folder: Path) -> Mapping[str, Any]:
+            (folder / "one.txt").write_text("x" * comparison.data.size)
+            return {"letters": comparison.data.size}
+
+    toy, folder = cast(Experiment, Alone()), tmp_path / "data"
+    digest = stages.prepare(toy, asked(), folder, "one")
+    assert stages.prepare(toy, asked(seeds=3), folder, "one") == digest  # seeds are the other's
+    stages.prepare(toy, asked(seeds=2), folder, "two")
+    names = ["0.txt", "1.txt", "one.manifest.json", "one.txt", "two.manifest.json"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert read_json(folder / "one.manifest.json")["source"] == {"data.size": 3}
+    assert stages.facts(folder, "one") == {"letters": 3}
+    assert stages.facts(folder, "two") == {}
+    (folder / "one.txt").write_text("torn")
+    with pytest.raises(DataError, match=r"torn .*; remove .*one\.manifest\.json and prepare"):
+        stages.prepare(toy, asked(), folder, "one")
+    # All at once: one manifest, which then is that of every stage.
+    whole = stages.prepare(toy, asked(), folder)
+    names = ["0.txt", "1.txt", "manifest.json", "one.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert stages.prepare(toy, asked(), folder, "one") == whole
+    assert stages.facts(folder, "one") == {"letters": 3}
 
 
 def test_two_at_once_prepare_once(toy: Toy, tmp_path: Path) -> None:

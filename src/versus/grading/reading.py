@@ -1,0 +1,198 @@
+"""Reading an answer's tokens as a structure."""
+
+from collections.abc import Sequence
+
+from versus.grading import quantities, relations, words
+from versus.grading.algebra import Algebra
+from versus.grading.structures import (
+    Matrix,
+    Node,
+    Ordered,
+    Ratio,
+    Union,
+    Unordered,
+    ends,
+)
+from versus.grading.tokens import BEGIN, CLOSING, END, MARK, NUMBER, OPENING, WORD, Token
+from versus.grading.tokens import split as parts_of
+
+_ENDINGS = frozenset({".", ",", ";", ":", "\\\\", "?"})
+_COMMA = frozenset({",", ";"}) | words.JOINTS
+_MATRICES = frozenset({"matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array"})
+
+
+class Reader:
+    """Reads structures; ``grouped`` says whether ``1,234`` at the top is one number."""
+
+    def __init__(self, algebra_: Algebra, grouped: bool = True) -> None:
+        self.algebra = algebra_
+        self._grouped = grouped
+
+    def answer(self, tokens: Sequence[Token]) -> Node:
+        """The structure of a whole answer."""
+        tokens = _trimmed(tokens)
+        if self._grouped:
+            tokens = thousands(tokens)
+        return self.node(tokens)
+
+    def node(self, tokens: Sequence[Token]) -> Node:
+        """The structure of an answer or of a part of one."""
+        parts = [(part, end) for part, end in parts_of(tokens, _COMMA) if part]
+        if len(parts) > 1:
+            return self._list(parts)
+        tokens = parts[0][0] if parts else []
+        if any(token.text in ("\\pm", "\\mp") for token in tokens):
+            return Unordered(tuple(self._item(_chosen(tokens, plus)) for plus in (True, False)))
+        return self._item(tokens)
+
+    def _list(self, parts: Sequence[tuple[list[Token], str]]) -> Node:
+        items: list[Node] = []
+        for part, _ in parts:
+            item = self.node(part)
+            items += item.items if isinstance(item, Unordered) and not item.braces else [item]
+        return Unordered(tuple(items), either=all(end in ("or", "") for _, end in parts))
+
+    def _item(self, tokens: Sequence[Token]) -> Node:
+        related = relations.read(tokens, self)
+        return related if related is not None else self.side(tokens)
+
+    def side(self, tokens: Sequence[Token]) -> Node:
+        """The structure of a part without commas and signs of relation outside brackets."""
+        joined = [part for part, _ in parts_of(tokens, frozenset({"\\cup"}))]
+        if len(joined) > 1 and all(joined):
+            return Union(tuple(self.node(part) for part in joined))
+        pieces = [part for part, _ in parts_of(tokens, frozenset({":"}))]
+        if len(pieces) > 1 and all(pieces):
+            return self._ratio(pieces)
+        return self._bracketed(tokens) or self._matrix(tokens) or quantities.read(tokens, self)
+
+    def _ratio(self, pieces: list[list[Token]]) -> Node:
+        suffix = pieces[-1][-1].text.lower()
+        if suffix in words.NOON and len(pieces[-1]) > 1:
+            pieces[-1] = pieces[-1][:-1]
+        else:
+            suffix = ""
+        return Ratio(tuple(self.node(piece) for piece in pieces), suffix)
+
+    def _bracketed(self, tokens: Sequence[Token]) -> Node | None:
+        """A structure in one pair of brackets around everything."""
+        if (text := "".join(token.text for token in tokens)) in ("\\emptyset", "\\mathbb{R}"):
+            return _EMPTY if text == "\\emptyset" else relations.REALS
+        if len(tokens) < 2 or not _encloses(tokens):
+            return None
+        opening, closing = tokens[0].text, tokens[-1].text
+        inner = [part for part, _ in parts_of(tokens[1:-1], frozenset({",", ";"}))]
+        if opening == "\\{":
+            items = [self.node(part) for part in inner if part]
+            return Unordered(tuple(items), braces=True)
+        if opening == "{" and closing == "}":
+            return self.node(tokens[1:-1])
+        if len(inner) > 1 and all(inner):
+            return _arranged(Ordered(opening, closing, tuple(map(self.node, inner))))
+        matched = (opening, closing) in (("(", ")"), ("[", "]"))
+        return self.node(tokens[1:-1]) if matched and inner[0] else None
+
+    def _matrix(self, tokens: Sequence[Token]) -> Matrix | None:
+        """A matrix, with a factor before it or not."""
+        start = next((i for i, token in enumerate(tokens) if token.kind == BEGIN), None)
+        if start is None or tokens[-1].kind != END or tokens[start].text not in _MATRICES:
+            return None
+        inside = tokens[start + 1 : -1]
+        if any(token.kind in (BEGIN, END) for token in inside):
+            return None
+        rows = [row for row, _ in parts_of(inside, frozenset({"\\\\"}))]
+        cells = [[cell for cell, _ in parts_of(row, frozenset({"&"}))] for row in rows if row]
+        factor = list(tokens[:start])
+        if factor and factor[-1].text == "*":
+            del factor[-1]
+        if not cells or not all(all(row) for row in cells):
+            return None
+        return Matrix(tuple(tuple(self._cell(factor, cell) for cell in row) for row in cells))
+
+    def _cell(self, factor: list[Token], cell: list[Token]) -> Node:
+        if not factor:
+            return self.node(cell)
+        return self.node([*factor, Token(MARK, "("), *cell, Token(MARK, ")")])
+
+
+_EMPTY = Unordered((), braces=True)
+
+
+def _arranged(node: Ordered) -> Node:
+    """A matrix where it is written as a list of lists, as code does."""
+    lists = [item for item in (node, *node.items) if isinstance(item, Ordered)]
+    if len(lists) <= len(node.items) or any(ends(item) != "[]" for item in lists):
+        return node
+    return Matrix(tuple(item.items for item in lists[1:]))
+
+
+def thousands(tokens: Sequence[Token]) -> list[Token]:
+    """The tokens with numbers like ``1,234`` outside brackets as one."""
+    merged: list[Token] = []
+    depth = index = 0
+    while index < len(tokens):
+        token = tokens[index]
+        depth += (token.kind == BEGIN or token.text in OPENING - {"{"}) - (
+            token.kind == END or token.text in CLOSING - {"}"}
+        )
+        length = 0 if depth else _group_length(tokens, index)
+        if length:
+            text = "".join(part.text for part in tokens[index : index + length] if part.text != ",")
+            token = token._replace(text=text)
+        merged.append(token)
+        index += max(length, 1)
+    return merged
+
+
+def _group_length(tokens: Sequence[Token], start: int) -> int:
+    """How many tokens from ``start`` on write one number with commas; 0 if none does."""
+    if tokens[start].kind != NUMBER or not 1 <= len(tokens[start].text) <= 3:
+        return 0
+    if start and tokens[start - 1].text == "," and not tokens[start].spaced:
+        return 0
+    end = start + 1
+    while (
+        end + 1 < len(tokens)
+        and tokens[end].text == ","
+        and tokens[end + 1].kind == NUMBER
+        and not tokens[end].spaced
+        and not tokens[end + 1].spaced
+    ):
+        end += 2
+    groups = [token.text for token in tokens[start:end:2]]
+    whole, _, decimals = groups[-1].partition(".")
+    if not (decimals.isdigit() or groups[-1] == whole) or not groups[0].isdigit():
+        return 0
+    fits = all(len(group) == 3 and group.isdigit() for group in [*groups[1:-1], whole])
+    return end - start if len(groups) > 1 and fits and groups[0][0] != "0" else 0
+
+
+def _trimmed(tokens: Sequence[Token]) -> list[Token]:
+    """The tokens without punctuation at the end."""
+    end = len(tokens)
+    while end and tokens[end - 1].kind == MARK and tokens[end - 1].text in _ENDINGS:
+        end -= 1
+    return list(tokens[:end])
+
+
+def _chosen(tokens: Sequence[Token], plus: bool) -> list[Token]:
+    """The tokens with each plus-minus as the upper or the lower sign."""
+    signs = {"\\pm": "+" if plus else "-", "\\mp": "-" if plus else "+"}
+    return [
+        Token(MARK, signs[token.text], token.spaced) if token.text in signs else token
+        for token in tokens
+    ]
+
+
+def _encloses(tokens: Sequence[Token]) -> bool:
+    """Whether the first bracket is closed by the last token."""
+    if tokens[0].text not in OPENING or tokens[0].kind == WORD:
+        return False
+    depth = 0
+    for index, token in enumerate(tokens):
+        depth += (token.kind == BEGIN or token.text in OPENING) - (
+            token.kind == END or token.text in CLOSING
+        )
+        if depth == 0:
+            return index == len(tokens) - 1
+    return False

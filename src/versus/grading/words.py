@@ -1,0 +1,41 @@
+"""Answers in words."""
+
+import re
+
+_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen"
+)
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+NUMBERS = {
+    **{word: value for value, word in enumerate(_SMALL.split())},
+    **{word: 10 * value for value, word in enumerate(_TENS.split(), start=2)},
+}
+"""Number words with their values."""
+_HYPHEN = re.compile(r"(?P<tens>[a-z]+)-(?P<units>[a-z]+)")
+EMPTY = frozenset({"empty", "empty set", "no solution", "no solutions", "no real solutions"})
+"""Words for the empty set."""
+NOON = frozenset({"am", "pm"})
+"""Which half of the day a time is in."""
+JOINTS = frozenset({"and", "or"})
+"""Words between the items of a list."""
+_ARTICLES = frozenset({"the", "a", "an"})
+_MARKS = re.compile(r"[^\w%°+\-/*=<>]+")
+
+
+def number(text: str) -> int | None:
+    """The number that a word writes, below a hundred."""
+    text = text.lower()
+    if found := _HYPHEN.fullmatch(text):
+        tens, units = (NUMBERS.get(word, 0) for word in found.groups())
+        return tens + units if tens > 19 and 0 < units < 10 else None
+    return NUMBERS.get(text)
+
+
+def normal(words: list[str]) -> str:
+    """Words in lower case, without articles at the start and without punctuation."""
+    plain = [_MARKS.sub("", word.casefold()) for word in words]
+    plain = [word for word in plain if word]
+    if len(plain) > 1 and plain[0] in _ARTICLES:
+        del plain[0]
+    return " ".join(plain)

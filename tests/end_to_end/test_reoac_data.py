@@ -1,0 +1,93 @@
+"""The data stages of reoac by the command line, and what an experiment without training means."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import commands_of
+from versus import cli
+from versus.core.paths import read_json
+
+STAGE = ["stage", "reoac", "data-gsm8k", "--profile", "smoke"]
+
+
+@pytest.mark.parametrize("task", ["gsm8k", "math"])
+def test_a_stage_writes_rows_beside_their_sources(
+    task: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["stage", "reoac", f"data-{task}", "--data.source", "generated", "--profile", "smoke"]
+    assert cli.main(words) == 0
+    told = capsys.readouterr().err
+    data = project / "results" / "smoke" / "reoac" / "data"
+    assert "in results/smoke/reoac/data" in told
+    assert "rows.train 200" in told
+    assert "in_both.rows 0" in told
+    files = read_json(data / f"data-{task}.manifest.json")["files"]
+    assert list(files) == [
+        f"processed/{task}_test.jsonl",
+        f"processed/{task}_train.jsonl",
+        f"raw/{task}/test.jsonl",
+        f"raw/{task}/train.jsonl",
+    ]
+    rows = (data / "processed" / f"{task}_test.jsonl").read_text().splitlines()
+    assert len(rows) == 50
+    assert all(json.loads(row)["target_answer"] for row in rows)
+    # The same command again finds everything there.
+    before = {path: path.stat().st_mtime_ns for path in data.rglob("*")}
+    assert cli.main(words) == 0
+    assert {path: path.stat().st_mtime_ns for path in data.rglob("*")} == before
+
+
+def test_other_settings_are_refused_until_the_manifest_is_removed(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(STAGE) == 0
+    assert cli.main([*STAGE, "--data.generated.seed", "7"]) == 2
+    told = capsys.readouterr().err
+    manifest = "results/smoke/reoac/data/data-gsm8k.manifest.json"
+    assert f"made from other params (data.generated); remove {manifest} and prepare" in told
+    (project / manifest).unlink()
+    assert cli.main([*STAGE, "--data.generated.seed", "7"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ([*STAGE, "--data.source", "file"], "data.source"),
+        ([*STAGE, "--data.source", "files"], "give --data.gsm8k.train FILE"),
+        ([*STAGE, "--data.source", "files", "--data.gsm8k.train", "no.jsonl"], "no such file"),
+        ([*STAGE, "--data.gsm8k.hub.revision", "main"], "data.gsm8k.hub.revision"),
+        (["stage", "reoac", "cook"], "no stage 'cook'; choose data-gsm8k, data-math, data, train"),
+        (["train", "reoac", "--profile", "smoke", "--no-tracking"], "prepares data only so far"),
+    ],
+)
+def test_mistakes_get_one_clear_message(
+    project: Path, words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == 2
+    told = capsys.readouterr().err
+    assert complaint in told
+    assert "Traceback" not in told
+    assert not (project / "results" / "smoke" / "reoac" / "data").exists()
+
+
+def test_the_demo_shows_the_experiments_of_the_pipeline(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = []
+    monkeypatch.setattr(
+        "versus.verbs.comparisons.run_comparison",
+        lambda experiment, comparison, *_, **__: shown.append(comparison.experiment),
+    )
+    monkeypatch.setattr("versus.core.evaluation.evaluate_results", lambda *_: None)
+    monkeypatch.setattr("versus.core.pipeline.report", lambda *_: None)
+    assert cli.main(["demo", "--quiet"]) == 0
+    assert shown == ["memory", "ordering", "ebt"]
+
+
+def test_the_commands_of_the_page_are_read(project: Path) -> None:
+    """Those that need no network are run; of the others, the options are known."""
+    for words in commands_of("data_math.md"):
+        if "generated" in words:
+            assert cli.main([*words, "--profile", "smoke"]) == 0
