@@ -250,16 +250,16 @@ def test_impossible_settings_are_refused(data: dict[str, Any], message: str) -> 
 
 @pytest.mark.skipif(not PUBLIC.is_dir(), reason="the public data are not on this machine")
 @pytest.mark.parametrize(
-    ("task", "test", "counts", "shared"),
+    ("task", "test", "counts", "shared", "several"),
     [
-        ("gsm8k", "test", (7473, 1319), 0),
-        ("gsm8k", "test_socratic", (7473, 1319), 0),
-        ("math", "test", (7500, 5000), 1),
-        ("math", "math500", (7500, 500), 0),
+        ("gsm8k", "test", (7473, 1319), 0, 0),
+        ("gsm8k", "test_socratic", (7473, 1319), 0, 0),
+        ("math", "test", (7500, 5000), 1, 11 + 8),
+        ("math", "math500", (7500, 500), 0, 11 + 1),
     ],
 )
 def test_public_files_are_accepted_as_they_are(
-    task: str, test: str, counts: tuple[int, int], shared: int, tmp_path: Path
+    task: str, test: str, counts: tuple[int, int], shared: int, several: int, tmp_path: Path
 ) -> None:
     folder = PUBLIC / task
     files = (folder / "train.jsonl.gz", folder / f"{test}.jsonl.gz")
@@ -269,9 +269,14 @@ def test_public_files_are_accepted_as_they_are(
     assert facts["in_both"]["rows"] == shared
     empty = ["math-train-05341", "math-train-05343"]
     assert facts["corrected"] == (empty if task == "math" else [])
-    for row in (row for split in splits.values() for row in split):
+    found = [row for split in splits.values() for row in split]
+    joined = [row for row in found if row["metadata"].get("joined")]
+    assert [row["id"] for row in joined] == facts["joined"]
+    assert len(joined) == several
+    for row in found:
         answer = "0" if row["id"] in empty else _answer(row)
-        assert _plain(row["target_answer"]) == _plain(answer), row["id"]
+        target = _plain(row["target_answer"])
+        assert target.endswith(_plain(answer)) if row in joined else target == _plain(answer)
 
 
 def _answer(row: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from versus.core.errors import DataError
 from versus.core.jsonl import read_lines
 from versus.experiments.reoac.data.sources import Raw
 from versus.grading import extract
+from versus.grading.extraction import answer_in
 
 FIELDS: Mapping[str, tuple[str, str]] = {
     "gsm8k": ("question", "answer"),
@@ -24,6 +25,8 @@ CORRECTIONS: Mapping[str, str] = {
     "641bf04313760e5b7b3660e328a8bdc073aaf748752ae313ccae7c04a8d33f74": "0",
 }
 """SHA-256 of a solution -> its answer: in MATH's training split two boxes are empty."""
+ONE_OF = "not both"
+"""Stands in MATH's problems that ask for one of several answers, all of which are boxed."""
 PARQUET = b"PAR1"
 Row = Mapping[str, Any]
 
@@ -49,7 +52,8 @@ def _row(task: str, source: Mapping[str, Any], where: str) -> dict[str, Any]:
     corrected = CORRECTIONS.get(
         hashlib.sha256(solution.encode("utf-8", "backslashreplace")).hexdigest()
     )
-    target = corrected or extract(solution, task)
+    last = extract(solution, task)
+    target = corrected or (last if ONE_OF in prompt else answer_in(solution, task))
     if target is None:
         raise DataError(
             f"{where}: no answer is found in {FIELDS[task][1]}, received {solution[-80:]!r}; let "
@@ -63,6 +67,7 @@ def _row(task: str, source: Mapping[str, Any], where: str) -> dict[str, Any]:
         "metadata": {
             **{key: value for key, value in source.items() if key not in FIELDS[task]},
             **({"corrected": True} if corrected else {}),
+            **({} if target in (corrected, last) else {"joined": True}),
         },
     }
 

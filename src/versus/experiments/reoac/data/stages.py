@@ -1,6 +1,6 @@
 """The data stages: source files in ``raw/``, rows in ``processed/``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,8 +24,8 @@ def prepare(task: str, comparison: "Comparison", folder: Path) -> Mapping[str, A
     """Write ``raw/<task>/`` and ``processed/<task>_<split>.jsonl``.
 
     Returns:
-        Number of rows of each split, the ids of those that are in both, and the ids of those whose
-        answer is known better than their solution tells.
+        Number of rows of each split, the ids of those that are in both, of those whose answer is
+        known better than their solution tells, and of those with an answer from several boxes.
     """
     raw = acquire(comparison.data, task, folder / "raw" / task)
     splits = {split: rows.convert(task, split, raw[split]) for split in SPLITS}
@@ -33,6 +33,10 @@ def prepare(task: str, comparison: "Comparison", folder: Path) -> Mapping[str, A
         rows.write(content, folder / "processed" / f"{task}_{split}.jsonl")
     shared = rows.overlap(*(splits[split] for split in SPLITS))
     counts = {split: len(content) for split, content in splits.items()}
-    corrected = [r["id"] for c in splits.values() for r in c if r["metadata"].get("corrected")]
     both = {"rows": len(shared), "ids": shared}
-    return {"rows": counts, "in_both": both, "corrected": corrected}
+    marked = {mark: _marked(splits.values(), mark) for mark in ("corrected", "joined")}
+    return {"rows": counts, "in_both": both, **marked}
+
+
+def _marked(splits: Iterable[Sequence[rows.Row]], mark: str) -> list[str]:
+    return [row["id"] for split in splits for row in split if row["metadata"].get(mark)]
