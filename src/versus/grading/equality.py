@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-from versus.grading import bounds, quantities, tokens
+from versus.grading import bounds, quantities, sets, tokens
 from versus.grading.algebra import Algebra, TooHard, Value
 from versus.grading.matching import any_true, pairing
 from versus.grading.reading import Reader
 from versus.grading.structures import (
     Approximation,
+    Choice,
     Matrix,
     Named,
     Node,
@@ -20,6 +21,7 @@ from versus.grading.structures import (
     Union,
     Unordered,
     Words,
+    coordinates,
     ends,
     forms,
     is_time,
@@ -156,6 +158,8 @@ class _Judge:
                 return self._in_order(sum(a.rows, ()), sum(b.rows, ()))
             case Relation(), Relation():
                 return self._relations(a, b)
+            case Choice(), Choice():
+                return self.same(a.text, b.text) if a.letter == b.letter else False
             case Ratio(), Ratio():
                 return self._ratios(a, b)
         return a == b
@@ -164,11 +168,17 @@ class _Judge:
         match a, b:
             case Words(), Quantity():
                 return a.text == b.source.casefold()
+            case Choice(), Words():
+                return a.letter == b.text
+            case Choice(), Quantity():
+                return a.letter == b.source.casefold()
             case Ratio(), Quantity():
                 value = self._quotient(a)
                 return False if value is None else self.same(Quantity("", value), b)
             case Unordered(), Ordered() if not a.braces and ends(b) == "()":
                 return self._in_order(a.items, b.items)
+            case Unordered(either=True), Union():
+                return self.same(sets.union(a.items, self._algebra), b)
             case Unordered(items=(item,)), _:
                 return self.same(item, b)
             case Matrix(), Ordered() if ends(b) == "()" and 1 in (len(a.rows), len(a.rows[0])):
@@ -190,6 +200,8 @@ class _Judge:
                 return self.same(a.value, b.value)
             case ((Named() | Relation(sign="=")), (Named() | Relation(sign="="))):
                 return self._proportional(a.difference, b.difference) is not None
+            case Named(), Unordered(braces=False) if coordinates(a):
+                return self._matched(coordinates(a), b.items)
             case Named(), _:
                 return False if isinstance(b, Relation) else self.same(a.value, b)
         return self._named(b, a)

@@ -12,6 +12,7 @@ from versus.grading.functions import FORMULAS, LETTERS
 from versus.grading.numerals import decimal
 from versus.grading.tokens import COMMAND, LETTER, NUMBER, Token
 
+_BETWEEN = {"\\over": "\\frac", "\\choose": "\\binom"}
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -22,7 +23,7 @@ def evaluate(source: Sequence[Token], algebra_: Algebra) -> Value:
         TooHard: if they are no expression of this grammar or the value is out of bounds.
     """
     reader = _Reader(source, algebra_)
-    value = reader.sum()
+    value = reader.whole()
     reader.finish()
     return value
 
@@ -36,6 +37,13 @@ class _Reader(Cursor):
         self._depth = 0
         self._bars = 0
         self._angle = False
+
+    def whole(self) -> Value:
+        r"""A sum, or two with a command like ``\over`` between them."""
+        value = self.sum()
+        if self._next.text in _BETWEEN:
+            value = self._combined(_BETWEEN[self._take().text], value, self.sum())
+        return value
 
     def sum(self) -> Value:
         """Terms with plus and minus between them."""
@@ -82,7 +90,7 @@ class _Reader(Cursor):
         kind, text, _ = self._next
         if text == "|":
             return not self._bars
-        return kind == LETTER or text in _PAIRS or (kind == COMMAND and text != "\\%")
+        return kind == LETTER or text in _PAIRS or (kind == COMMAND and text not in _BETWEEN)
 
     def _mixed(self) -> Value:
         """A factor; a whole number before a proper fraction is added to it."""
@@ -177,7 +185,7 @@ class _Reader(Cursor):
         if text == "\\pi":
             return algebra.pi()
         if text in ("\\frac", "\\binom"):
-            return self._two(text)
+            return self._combined(text, self._argument(), self._argument())
         if text == "\\sqrt":
             return self._root()
         if kind == COMMAND and text[1:] in FORMULAS:
@@ -207,7 +215,7 @@ class _Reader(Cursor):
 
     def _group(self, closing: str) -> Value:
         bars, self._bars = self._bars, 0
-        value = self.sum()
+        value = self.whole() if closing == "}" else self.sum()
         self._expect(closing)
         self._bars = bars
         return value
@@ -238,8 +246,7 @@ class _Reader(Cursor):
             return self._number(self._digit())
         return self._atom()
 
-    def _two(self, command: str) -> Value:
-        upper, lower = self._argument(), self._argument()
+    def _combined(self, command: str, upper: Value, lower: Value) -> Value:
         if command == "\\frac":
             return self._algebra.divide(upper, lower)
         n, k = _small(upper), _small(lower)

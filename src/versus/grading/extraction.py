@@ -162,7 +162,7 @@ def _in_prose(text: str) -> str | None:
 
 def _sentence(text: str) -> str:
     """The text up to the end of its first sentence, past a formula that it starts with."""
-    text = text.lstrip(" \t\n\r*_:#")
+    text = text.lstrip(" \t\n\r*_:#}")
     formula = _FORMULA.match(text)
     end = _SENTENCE_END.search(text, formula.end() if formula else 0)
     return (text[: end.start()] if end else text).strip()

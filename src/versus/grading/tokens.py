@@ -23,11 +23,11 @@ OPENING = frozenset({"(", "[", "{", "\\{", "\\langle"})
 CLOSING = frozenset({")", "]", "}", "\\}", "\\rangle"})
 _SCANNER = re.compile(
     r"\\(?:text|mbox|textbf|textit|textrm|textnormal|hbox|texttt|emph|"
-    r"(?:mathrm|operatorname)(?=\s*\{\s*[A-Za-z]{2}))\s*(?P<text>\{)"
+    r"(?:mathrm|operatorname)(?=\s*\{\s*[A-Za-z](?:[A-Za-z]|\s*/)))\s*(?P<text>\{)"
     r"|(?P<space>(?:\s|~|\\[,;:>! ]|\\(?:quad|qquad|thinspace|displaystyle|limits|left\b\s*\.?|"
     r"right\b\s*\.?|big|Big|bigg|Bigg|bigl|bigr|Bigl|Bigr|mathbf|mathit|mathsf|boldsymbol|"
     r"bf|rm|it|boxed|fbox|nolimits|ensuremath|"
-    r"(?:mathrm|operatorname)(?!\s*\{\s*[A-Za-z]{2}))(?![a-zA-Z])|\\[()\[\]])+)"
+    r"(?:mathrm|operatorname)(?!\s*\{\s*[A-Za-z](?:[A-Za-z]|\s*/)))(?![a-zA-Z])|\\[()\[\]])+)"
     r"|(?P<number>\d+\.\d*\(\d+\)|(?:\d+(?:\.\d*)?|\.\d+)(?:\.\.\.|[eE][-+]?\d{1,4}(?![\w.]))?)"
     r"|\\(?P<edge>begin|end)\s*\{(?P<name>[a-z]+)\*?\}(?:\{[lcr|]*\})?"
     r"|(?P<command>\\[a-zA-Z]+)"
@@ -38,9 +38,16 @@ _SCANNER = re.compile(
     re.DOTALL,
 )
 _TEXT = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<word>[^\W\d_](?:[\w.'\-]*\w)?\.?)|(?P<mark>\S))"
+    r"\s*(?:(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<word>[^\W\d_](?:[\w.'\-]*\w)?\.?)"
+    r"|(?P<mark>\\[$%&]|\S))"
 )
+_WORD_AHEAD = re.compile(r"\s+[A-Za-z]{4}")
+_AHEAD = 12
+"""Characters after letters that may tell what they mean."""
 _DEGREE = re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z]))|\\degree(?![a-zA-Z])")
+_TEMPERATURE = re.compile(r"°\s*(?:\\(?:text|mathrm|textrm)\s*\{\s*([CF])\s*\}|([CF])(?![a-zA-Z]))")
+_SCALES = {"C": "celsius", "F": "fahrenheit"}
+_ROW_SPACE = re.compile(r"\\\\\s*\[\s*-?[\d.]{1,8}\s*(?:pt|em|ex|mm|cm|in)\s*\]")
 _DOTS = re.compile(r"\\(?:ldots|dots|cdots)(?![a-zA-Z])")
 _GROUPED = re.compile(r"(?<=\d)(?:\{,\}|,\\!|\\,)\s*(?=\d{3}(?!\d))")
 _NOON = re.compile(r"(?<![a-zA-Z])([apAP])\.\s?[mM]\.?(?![a-zA-Z])|(?<=\d)\s?([ap])m(?![a-zA-Z])")
@@ -95,6 +102,8 @@ _SPELLED = {
 def tokenize(text: str) -> list[Token]:
     """The tokens of a cleaned answer, without space and layout, one spelling for each meaning."""
     text = _HIDDEN.sub("", _DOTS.sub("...", _DEGREE.sub("°", text)))
+    text = _TEMPERATURE.sub(lambda m: f" {_SCALES[m[1] or m[2]]} ", text)
+    text = _ROW_SPACE.sub(r"\\\\ ", text)
     text = _NOON.sub(lambda m: f" {(m[1] or m[2]).lower()}m ", _GROUPED.sub("", text))
     tokens: list[Token] = []
     position, spaced = 0, False
@@ -110,7 +119,7 @@ def tokenize(text: str) -> list[Token]:
             tokens += [Token(COMMAND, spelled)] if spelled else _prose(inside)
             position = end + 1
         else:
-            tokens += _scanned(found, tokens, spaced, text[position : position + 1])
+            tokens += _scanned(found, tokens, spaced, text[position : position + _AHEAD])
         spaced = False
     return _without_dollars(tokens)
 
@@ -191,10 +200,12 @@ def _is_word(text: str, before: Sequence[Token], spaced: bool, following: str) -
     after_number = bool(before) and (before[-1].kind in (NUMBER, WORD) or before[-1].text in "})")
     if len(text) >= 4 or text.lower() in words.NUMBERS:
         return True
+    if text.lower() in words.BEFORE_WORDS and _WORD_AHEAD.match(following):
+        return True
     if len(text) == 3:
         return units.known(text) or (spaced and after_number)
     known = text.lower() in words.NOON or units.known(text)
-    return len(text) == 2 and known and after_number and following in " ,;/^.)"
+    return len(text) == 2 and known and after_number and following[:1] in " ,;/^.)"
 
 
 def _prose(text: str) -> Iterator[Token]:
@@ -207,7 +218,7 @@ def _prose(text: str) -> Iterator[Token]:
             kind = JOINT if word.lower() in words.JOINTS else WORD
             yield Token(kind, word, True)
         elif found["mark"]:
-            yield Token(MARK, found["mark"], True)
+            yield Token(MARK, _SAME.get(found["mark"], found["mark"]), True)
 
 
 def _closing(text: str, start: int) -> int:
