@@ -12,7 +12,6 @@ from versus.grading.functions import FORMULAS, LETTERS
 from versus.grading.numerals import decimal
 from versus.grading.tokens import COMMAND, LETTER, NUMBER, Token
 
-_BETWEEN = {"\\over": "\\frac", "\\choose": "\\binom"}
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -23,7 +22,7 @@ def evaluate(source: Sequence[Token], algebra_: Algebra) -> Value:
         TooHard: if they are no expression of this grammar or the value is out of bounds.
     """
     reader = _Reader(source, algebra_)
-    value = reader.whole()
+    value = reader.sum()
     reader.finish()
     return value
 
@@ -37,13 +36,6 @@ class _Reader(Cursor):
         self._depth = 0
         self._bars = 0
         self._angle = False
-
-    def whole(self) -> Value:
-        r"""A sum, or two with a command like ``\over`` between them."""
-        value = self.sum()
-        if self._next.text in _BETWEEN:
-            value = self._combined(_BETWEEN[self._take().text], value, self.sum())
-        return value
 
     def sum(self) -> Value:
         """Terms with plus and minus between them."""
@@ -90,7 +82,7 @@ class _Reader(Cursor):
         kind, text, _ = self._next
         if text == "|":
             return not self._bars
-        return kind == LETTER or text in _PAIRS or (kind == COMMAND and text not in _BETWEEN)
+        return kind == LETTER or text in _PAIRS or (kind == COMMAND and text != "\\%")
 
     def _mixed(self) -> Value:
         """A factor; a whole number before a proper fraction is added to it."""
@@ -185,7 +177,7 @@ class _Reader(Cursor):
         if text == "\\pi":
             return algebra.pi()
         if text in ("\\frac", "\\binom"):
-            return self._combined(text, self._argument(), self._argument())
+            return self._two(text)
         if text == "\\sqrt":
             return self._root()
         if kind == COMMAND and text[1:] in FORMULAS:
@@ -215,7 +207,7 @@ class _Reader(Cursor):
 
     def _group(self, closing: str) -> Value:
         bars, self._bars = self._bars, 0
-        value = self.whole() if closing == "}" else self.sum()
+        value = self.sum()
         self._expect(closing)
         self._bars = bars
         return value
@@ -246,7 +238,8 @@ class _Reader(Cursor):
             return self._number(self._digit())
         return self._atom()
 
-    def _combined(self, command: str, upper: Value, lower: Value) -> Value:
+    def _two(self, command: str) -> Value:
+        upper, lower = self._argument(), self._argument()
         if command == "\\frac":
             return self._algebra.divide(upper, lower)
         n, k = _small(upper), _small(lower)

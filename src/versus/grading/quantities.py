@@ -95,9 +95,19 @@ def _without_unit(tokens: Sequence[Token]) -> tuple[list[Token], list[str]]:
     money = [_MONEY[token.text] for token in leading if token.text in _MONEY]
     if money:
         del tokens[0 if tokens[0].text in _MONEY else 1]
+    tokens = _on_one_line(tokens)
     start = _unit_start(tokens)
     names = _names(tokens[start:])
     return tokens[:start], names + money
+
+
+def _on_one_line(tokens: list[Token]) -> list[Token]:
+    r"""The tokens with ``\text{m}/\text{s}`` for ``\frac{\text{m}}{\text{s}}`` at the end."""
+    start = next((i for i, token in enumerate(tokens) if token.text == "\\frac"), len(tokens))
+    kinds = [token.kind if token.kind == WORD else token.text for token in tokens[start + 1 :]]
+    if not start or kinds != ["{", WORD, "}", "{", WORD, "}"]:
+        return tokens
+    return [*tokens[:start], tokens[start + 2], Token(MARK, "/"), tokens[start + 5]]
 
 
 def _unit_start(tokens: Sequence[Token]) -> int:

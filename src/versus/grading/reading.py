@@ -109,7 +109,7 @@ class Reader:
     def _without(self, tokens: Sequence[Token]) -> Node | None:
         """A set of real numbers without the points of another one."""
         parts = [part for part, _ in parts_of(tokens, _WITHOUT)]
-        if len(parts) != 2 or not parts[0] or parts[1][:1] != [Token(MARK, "\\{")]:
+        if len(parts) != 2 or not all(parts) or parts[1][0].text != "\\{":
             return None
         return sets.without(self.side(parts[0]), self.side(parts[1]), self.algebra)
 
@@ -129,6 +129,8 @@ class Reader:
             return None
         opening, closing = tokens[0].text, tokens[-1].text
         inner = [part for part, _ in parts_of(tokens[1:-1], frozenset({",", ";"}))]
+        if opening == "\\{" and (condition := _condition(tokens[1:-1])):
+            return self.node(condition)
         if opening == "\\{":
             items = [self.node(part) for part in inner if part]
             return Unordered(tuple(items), braces=True)
@@ -160,6 +162,14 @@ class Reader:
         if not factor:
             return self.node(cell)
         return self.node([*factor, Token(MARK, "("), *cell, Token(MARK, ")")])
+
+
+def _condition(tokens: Sequence[Token]) -> list[Token]:
+    """What must hold for the elements of a set like ``{x | x > 3}``; nothing of any other set."""
+    parts = [part for part, _ in parts_of(tokens, frozenset({"|", ":"}))]
+    if len(parts) != 2 or not parts[0] or parts[0][0].kind != LETTER:
+        return []
+    return parts[1] if relations.bounds_a_name(parts[1]) else []
 
 
 def _marks_choice(tokens: Sequence[Token]) -> bool:

@@ -34,7 +34,7 @@ NOON = frozenset({"am", "pm"})
 """Which half of the day a time is in."""
 JOINTS = frozenset({"and", "or"})
 """Words between the items of a list."""
-BEFORE_WORDS = frozenset({"no", "not", "all", "any", "an", "the"})
+BEFORE_WORDS = frozenset({"no", "not", "all", "any", "a", "an", "the"})
 """Short words that are no product of variables where a longer word follows."""
 _ARTICLES = frozenset({"the", "a", "an"})
 _MARKS = re.compile(r"[^\w%°+\-/*=<>]+")
