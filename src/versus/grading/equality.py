@@ -31,16 +31,30 @@ from versus.grading.structures import (
 )
 
 Path = Literal["string", "number", "structure", "symbolic", "timeout", "unparsed"]
-Decide = Callable[[str, str], tuple[str, str]]
-"""Decides two expressions symbolically: the outcome ("equal", "different", ...) and its reason."""
+
+
+class Decision(NamedTuple):
+    """What a symbolic comparison says: "equal", "different", ..., why, and by which parser."""
+
+    outcome: str
+    reason: str
+    parser: str
+
+
+Decide = Callable[[str, str], Decision]
+"""Decides two expressions symbolically."""
 
 
 class Verdict(NamedTuple):
-    """Whether two answers are equal, how that was found and why."""
+    """Whether two answers are equal, how that was found and why.
+
+    ``parser`` names the parser that decided, or several; None where none was needed.
+    """
 
     equal: bool
     path: Path
     reason: str
+    parser: str | None = None
 
 
 def compare(gold: str, answer: str, decide: Decide) -> Verdict:
@@ -60,7 +74,7 @@ def share(gold: str, answer: str) -> float | None:
 
     Points, vectors and matrices have parts. Only normal forms decide.
     """
-    judge = _Judge(Algebra(), lambda a, b: ("unparsed", ""))
+    judge = _Judge(Algebra(), lambda a, b: Decision("unparsed", "", ""))
     a, b = judge.read(tokens.tokenize(gold)), judge.read(tokens.tokenize(answer))
     if type(a) is not type(b):
         return None
@@ -91,6 +105,7 @@ class _Judge:
         self._started = 0.0
         self._unparsed = ""
         self._reason = ""
+        self._parsers: list[str] = []
 
     def read(self, answer: Sequence[tokens.Token]) -> Node:
         """The structure of an answer."""
@@ -116,7 +131,8 @@ class _Judge:
             return Verdict(False, "timeout", "the symbolic comparison took too long")
         if not equal and self._unparsed:
             return Verdict(False, "unparsed", self._unparsed)
-        return Verdict(equal, "symbolic", self._reason or _said(equal, "symbolic"))
+        parser = ", ".join(dict.fromkeys(self._parsers)) or None
+        return Verdict(equal, "symbolic", self._reason or _said(equal, "symbolic"), parser)
 
     def _ungrouped(
         self, left: Sequence[tokens.Token], a: Node, right: Sequence[tokens.Token], b: Node
@@ -271,12 +287,13 @@ class _Judge:
         late = time.monotonic() - self._started > bounds.SYMBOLIC_SECONDS
         if late or self._calls > bounds.SYMBOLIC_CALLS:
             raise _OutOfTime
-        outcome, reason = self._decide(*sorted((a, b)))
+        outcome, self._reason, parser = self._decide(*sorted((a, b)))
         if outcome == "timeout":
             raise _OutOfTime
         if outcome == "unparsed":
-            self._unparsed = reason
-        self._reason = reason
+            self._unparsed = self._reason
+        else:
+            self._parsers.append(parser)
         return outcome == "equal"
 
 

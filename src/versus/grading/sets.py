@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from versus.grading import algebra
 from versus.grading.algebra import Algebra, Value
-from versus.grading.structures import Node, Ordered, Quantity, Union, Unordered, ends
+from versus.grading.structures import Node, Ordered, Quantity, Union, Unordered
 
 INFINITY = Quantity("\\infty", algebra.symbol("\\infty"))
 MINUS_INFINITY = Quantity("-\\infty", algebra.Algebra().negate(algebra.symbol("\\infty")))
@@ -67,9 +67,8 @@ def _pieces(node: Node, algebra_: Algebra) -> list[_Piece]:
         case Union():
             return [piece for part in node.parts for piece in _pieces(part, algebra_)]
         case Ordered(items=(Quantity() as low, Quantity() as high)):
-            opening, closing = ends(node)
             if _order(low, high, algebra_) < 0:
-                return [_Piece(low, high, opening == "[", closing == "]")]
+                return [_Piece(low, high, node.opening == "[", node.closing == "]")]
         case Unordered(items=items, braces=True):
             points = [item for item in items if isinstance(item, Quantity)]
             if len(points) == len(items):

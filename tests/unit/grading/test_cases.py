@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ TEXTS = {"gsm8k_outputs", "math_outputs", "math_gold_texts", "hostile"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['group']}: {case['answer']:.40}")
-def test_the_verdict_is_the_label(case: dict[str, str]) -> None:
+def test_the_verdict_is_the_label(case: dict[str, Any]) -> None:
     sides = [(case["gold"], case["answer"])]
     if case["group"] not in TEXTS and extract(case["answer"], case["dataset"]):
         sides.append(sides[0][::-1])
