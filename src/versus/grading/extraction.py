@@ -26,7 +26,7 @@ _MARKED = {
     "gsm8k": re.compile(r"\d"),
     "math": re.compile(r"\\boxed|\\fbox|\banswer\b", re.IGNORECASE),
 }
-_SENTENCE_END = re.compile(r"\n|\.(?=\s+[A-Z]|\s*$)|I hope it is correct")
+_SENTENCE_END = re.compile(r"\n|\.(?=\s+[A-Z]|\s*$)|, not\s|I hope it is correct")
 _FORMULA = re.compile(
     r"\$\$(.+?)\$\$|(?<!\\)\$([^$]+?)(?<!\\)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL
 )

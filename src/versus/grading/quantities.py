@@ -38,7 +38,8 @@ def read(tokens: Sequence[Token], reader: "Reader") -> Node:
         body, unit_words = [Token(NUMBER, str(spelled))], []
     elif not body and unit_words and (spelled := words.number(unit_words[0])) is not None:
         body, unit_words = [Token(NUMBER, str(spelled))], unit_words[1:]
-    if not body or any(token.kind == WORD for token in body):
+    counted = any(words.number(word) is not None for word in unit_words)  # "three four"
+    if not body or counted or any(token.kind == WORD for token in body):
         return _words(tokens)
     return _quantity(body, unit_words, reader.algebra)
 

@@ -114,11 +114,11 @@ class Reader:
         return sets.without(self.side(parts[0]), self.side(parts[1]), self.algebra)
 
     def _ratio(self, pieces: list[list[Token]]) -> Node:
-        suffix = pieces[-1][-1].text.lower()
-        if suffix in words.NOON and len(pieces[-1]) > 1:
+        suffix = ""
+        if len(pieces[-1]) > 1:
+            suffix = words.NOON.get(pieces[-1][-1].text.lower(), "")
+        if suffix:
             pieces[-1] = pieces[-1][:-1]
-        else:
-            suffix = ""
         return Ratio(tuple(self.node(piece) for piece in pieces), suffix)
 
     def _bracketed(self, tokens: Sequence[Token]) -> Node | None:

@@ -43,10 +43,12 @@ def read(tokens: Sequence[Token], reader: "Reader") -> Node | None:
     sides, signs = [part for part, _ in parts], [sign for _, sign in parts[:-1]]
     if not signs:
         return None
-    if not sides[0]:
+    if not sides[0] and signs[0] in _EQUAL | _NEAR | {"\\in"}:
         return reader.node(tokens[1:])
-    if not all(sides):
+    if not sides[-1] and signs[-1] in _EQUAL:
         return reader.node(tokens[:-1])
+    if not all(sides):
+        return Relation(written(tokens), "", None)
     if signs == ["\\in"]:
         return Named(written(sides[0]), reader.side(sides[1]))
     if set(signs) <= _EQUAL | _NEAR:

@@ -30,8 +30,8 @@ REALS = frozenset(
     }
 )
 """Words for all real numbers."""
-NOON = frozenset({"am", "pm"})
-"""Which half of the day a time is in."""
+NOON = {"am": "am", "pm": "pm", "noon": "pm", "midnight": "am"}
+"""Which half of the day a time is in, by the words behind it."""
 JOINTS = frozenset({"and", "or"})
 """Words between the items of a list."""
 BEFORE_WORDS = frozenset({"no", "not", "all", "any", "a", "an", "the"})
