@@ -17,10 +17,10 @@ _LOWERED = re.compile(f"[{_SUBSCRIPTS}]+")
 _PLAIN = str.maketrans(_SUPERSCRIPTS + _SUBSCRIPTS, "0123456789+-n0123456789")
 _VULGAR = re.compile("[¼-¾⅐-⅞]")
 _GREEK_NAMES = (
-    "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi rho sigma tau phi chi psi "
-    "omega Delta"
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau "
+    "upsilon phi chi psi omega phi epsilon Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega"
 )
-_GREEK = dict(zip("αβγδεζηθκλμνξρστφχψωΔ", _GREEK_NAMES.split(), strict=True))
+_GREEK = dict(zip("αβγδεζηθικλμνξρστυφχψωϕϵΓΔΘΛΞΣΦΨΩ", _GREEK_NAMES.split(), strict=True))
 _SYMBOLS = str.maketrans(
     {
         **dict.fromkeys("−–—‐‑‒﹣－", "-"),
@@ -53,6 +53,9 @@ _SYMBOLS = str.maketrans(
         "⟩": r"\rangle ",
         "〈": r"\langle ",
         "〉": r"\rangle ",
+        **{"⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil "},
+        "∣": "|",
+        "∗": "*",
         "…": "...",
         "％": "%",
         "，": ", ",
@@ -83,12 +86,16 @@ def _bare(text: str) -> str:
 
 
 def ascii_mathematics(text: str) -> str:
-    """Mathematical characters of Unicode as LaTeX; letters of other scripts stay."""
-    text = _INVISIBLE.sub("", text)
+    """Characters of Unicode as LaTeX or ascii, without what is invisible."""
+    return unicodedata.normalize("NFKC", spelled(_INVISIBLE.sub("", text)))
+
+
+def spelled(text: str) -> str:
+    """Mathematical characters of Unicode as LaTeX; all others stay."""
     text = _RAISED.sub(lambda run: f"^{{{run[0].translate(_PLAIN)}}}", text)
     text = _LOWERED.sub(lambda run: f"_{{{run[0].translate(_PLAIN)}}}", text)
     text = _VULGAR.sub(_fraction, text)
-    return unicodedata.normalize("NFKC", text.translate(_SYMBOLS))
+    return text.translate(_SYMBOLS)
 
 
 def _fraction(sign: re.Match[str]) -> str:

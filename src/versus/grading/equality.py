@@ -1,8 +1,7 @@
 """Whether two answers are equal."""
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
 
 from versus.grading import bounds, quantities, sets, tokens
 from versus.grading.algebra import Algebra, TooHard, Value
@@ -29,32 +28,7 @@ from versus.grading.structures import (
     of_day,
     parts,
 )
-
-Path = Literal["string", "number", "structure", "symbolic", "timeout", "unparsed"]
-
-
-class Decision(NamedTuple):
-    """What a symbolic comparison says: "equal", "different", ..., why, and by which parser."""
-
-    outcome: str
-    reason: str
-    parser: str
-
-
-Decide = Callable[[str, str], Decision]
-"""Decides two expressions symbolically."""
-
-
-class Verdict(NamedTuple):
-    """Whether two answers are equal, how that was found and why.
-
-    ``parser`` names the parser that decided, or several; None where none was needed.
-    """
-
-    equal: bool
-    path: Path
-    reason: str
-    parser: str | None = None
+from versus.grading.verdicts import Decide, Decision, Path, Verdict, said
 
 
 def compare(gold: str, answer: str, decide: Decide) -> Verdict:
@@ -120,7 +94,7 @@ class _Judge:
             equal = self._ungrouped(left, a, right, b)
         if equal is not None:
             path: Path = "structure" if known_a is None or known_b is None else "number"
-            return Verdict(equal, path, self._reason or _said(equal, path))
+            return Verdict(equal, path, self._reason or said(equal, path))
         return self._symbolically(a, b)
 
     def _symbolically(self, a: Node, b: Node) -> Verdict:
@@ -132,7 +106,7 @@ class _Judge:
         if not equal and self._unparsed:
             return Verdict(False, "unparsed", self._unparsed)
         parser = ", ".join(dict.fromkeys(self._parsers)) or None
-        return Verdict(equal, "symbolic", self._reason or _said(equal, "symbolic"), parser)
+        return Verdict(equal, "symbolic", self._reason or said(equal, "symbolic"), parser)
 
     def _ungrouped(
         self, left: Sequence[tokens.Token], a: Node, right: Sequence[tokens.Token], b: Node
@@ -295,8 +269,3 @@ class _Judge:
         else:
             self._parsers.append(parser)
         return outcome == "equal"
-
-
-def _said(equal: bool, path: str) -> str:
-    what = "numbers" if path == "number" else "values"
-    return f"the {what} {'agree' if equal else 'differ'}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from versus.core.errors import DataError
 from versus.grading import equality, extraction, numerals
 from versus.grading.cleaning import clean
-from versus.grading.equality import Decision, Path, Verdict
+from versus.grading.verdicts import Decision, Path, Verdict
 
 VERSION = "2"
 """Changes with every verdict that changes; runs record it."""
