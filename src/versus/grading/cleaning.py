@@ -72,6 +72,8 @@ def clean(text: str) -> str | None:
     if not text.isascii():
         text = ascii_mathematics(text)
     text = _bare(text).replace("**", "^")
+    if text.endswith("\\") and not text.endswith("\\\\"):
+        text = text[:-1].rstrip()  # what is left of a space in LaTeX
     if text.endswith(".") and not text.endswith(".."):
         text = text[:-1].rstrip(_MARKDOWN)
     return text if text and len(text) <= 2 * ANSWER_CHARACTERS and not _too_deep(text) else None

@@ -46,8 +46,10 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _CHOICE = re.compile(
-    r" ?(?:[a-zA-Z%]+ )?(or) (?:[a-z]+ )?| (to) | ?(\*\*|[*+^]) ?|(,)", re.IGNORECASE
+    r" ?(?:[a-zA-Z%]+ )?(or) (?:[a-z]+ )?| (to) | ?(\*\*|[*+^]) ?|([,:])", re.IGNORECASE
 )
+_LISTED = re.compile(r"(?<=\d),\s+(?=[-\\$\d])")
+"""A comma between the numbers of a list in a box."""
 _OR = r" \text{ or } "
 _SEPARATORS = str.maketrans("", "", ",{}\\!")
 
@@ -121,7 +123,7 @@ def _number_answer(text: str, joined: bool) -> str | None:
     _, marker, rest = text.rpartition("####")
     if marker and (number := next(_numbers(rest), None)):
         return number
-    if (found := boxes(text)) and (number := _after_equals(found[-1].text)):
+    if (found := boxes(text)) and (number := _after_equals(_LISTED.sub(" or ", found[-1].text))):
         return number
     if phrases := list(_PHRASE.finditer(text)):
         sentence = _sentence(text[phrases[-1].end() :])

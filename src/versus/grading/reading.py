@@ -36,6 +36,7 @@ _NAMED: dict[str, Node] = {
     "\\mathbbR": sets.REALS,
 }
 _WITHOUT = frozenset({"\\setminus", "\\smallsetminus", "\\backslash", "-"})
+_SYSTEMS = frozenset({"cases", "aligned", "gathered"})
 _CHOICES = frozenset("ABCDEFGHIJ")
 _OFFERED = {WORD: (NUMBER, WORD, LETTER, COMMAND), LETTER: (NUMBER, WORD)}
 """What a choice's text starts with; behind a variable in brackets it may be a factor."""
@@ -104,7 +105,10 @@ class Reader:
         pieces = [part for part, _ in parts_of(tokens, frozenset({":"}))]
         if len(pieces) > 1 and all(pieces):
             return self._ratio(pieces)
-        return self._bracketed(tokens) or self._matrix(tokens) or quantities.read(tokens, self)
+        for structure in (self._bracketed, self._system, self._matrix):
+            if (found := structure(tokens)) is not None:
+                return found
+        return quantities.read(tokens, self)
 
     def _without(self, tokens: Sequence[Token]) -> Node | None:
         """A set of real numbers without the points of another one."""
@@ -140,6 +144,15 @@ class Reader:
             return _arranged(Ordered(opening, closing, tuple(map(self.node, inner))))
         matched = (opening, closing) in (("(", ")"), ("[", "]"))
         return self.node(tokens[1:-1]) if matched and inner[0] else None
+
+    def _system(self, tokens: Sequence[Token]) -> Unordered | None:
+        """Equations ``x = 1`` below each other as a list of them."""
+        if len(tokens) < 2 or tokens[0].kind != BEGIN or tokens[0].text not in _SYSTEMS:
+            return None
+        inside = [token for token in tokens[1:-1] if token.text != "&"]
+        rows = [_trimmed(row) for row, _ in parts_of(inside, frozenset({"\\\\"}))]
+        items = [self.node(row) for row in rows if row]
+        return Unordered(tuple(items)) if all(isinstance(i, Named) for i in items) else None
 
     def _matrix(self, tokens: Sequence[Token]) -> Matrix | None:
         """A matrix, with a factor before it or not."""

@@ -26,7 +26,7 @@ _SCANNER = re.compile(
     r"(?:mathrm|operatorname)(?=\s*\{\s*(?:[A-Za-z](?:[A-Za-z]|\s*/)|\([A-Z]\))))\s*(?P<text>\{)"
     r"|(?P<space>(?:\s|~|\\[,;:>! ]|\\(?:quad|qquad|thinspace|displaystyle|limits|left\b\s*\.?|"
     r"right\b\s*\.?|big|Big|bigg|Bigg|bigl|bigr|Bigl|Bigr|mathbf|mathit|mathsf|boldsymbol|"
-    r"bf|rm|it|boxed|fbox|nolimits|ensuremath|"
+    r"bf|rm|it|boxed|fbox|nolimits|ensuremath|textstyle|small|normalsize|large|Large|LARGE|huge|Huge|"
     r"(?:mathrm|operatorname)(?!\s*\{\s*(?:[A-Za-z](?:[A-Za-z]|\s*/)|\([A-Z]\))))(?![a-zA-Z])|\\[()\[\]])+)"
     r"|(?P<number>\d+\.\d*\(\d+\)|(?:\d+(?:\.\d*)?|\.\d+)(?:\.\.\.|[eE][-+]?\d{1,4}(?![\w.]))?)"
     r"|\\(?P<edge>begin|end)\s*\{(?P<name>[a-z]+)\*?\}(?:\{[lcr|]*\})?"

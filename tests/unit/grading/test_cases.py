@@ -13,7 +13,10 @@ CASES = [
     for path in sorted(Path(__file__).parent.glob("cases/*.jsonl"))
     for line in path.read_text("utf-8").splitlines()
 ]
-TEXTS = {"gsm8k_outputs", "math_outputs", "math_gold_texts", "hostile"}
+TEXTS = {
+    *("gsm8k_outputs", "gsm8k_real_style", "math_outputs", "math_real_style"),
+    *("math_gold_texts", "hostile"),
+}
 """Groups in which one side is more than a bare answer."""
 
 
