@@ -10,6 +10,7 @@ _DECEPTIVE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufe0e\ufe0f\ufeff]")
+_THOUSANDS = re.compile("(?<=\\d)[\u00a0\u2009\u202f](?=\\d{3}(?!\\d))")
 _SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ"
 _SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
 _RAISED = re.compile(f"[{_SUPERSCRIPTS}]+")
@@ -37,6 +38,7 @@ _SYMBOLS = str.maketrans(
         "∜": r"\sqrt[4]",
         "∪": r"\cup ",
         "∩": r"\cap ",
+        "∖": r"\setminus ",
         "∈": r"\in ",
         "≤": r"\leq ",
         "⩽": r"\leq ",
@@ -89,7 +91,8 @@ def _bare(text: str) -> str:
 
 def ascii_mathematics(text: str) -> str:
     """Characters of Unicode as LaTeX or ascii, without what is invisible."""
-    return unicodedata.normalize("NFKC", spelled(_INVISIBLE.sub("", text)))
+    text = _THOUSANDS.sub(r"\,", _INVISIBLE.sub("", text))
+    return unicodedata.normalize("NFKC", spelled(text))
 
 
 def spelled(text: str) -> str:

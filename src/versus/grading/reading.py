@@ -10,6 +10,7 @@ from versus.grading.structures import (
     Named,
     Node,
     Ordered,
+    Quantity,
     Ratio,
     Unordered,
     ends,
@@ -113,9 +114,12 @@ class Reader:
     def _without(self, tokens: Sequence[Token]) -> Node | None:
         """A set of real numbers without the points of another one."""
         parts = [part for part, _ in parts_of(tokens, _WITHOUT)]
-        if len(parts) != 2 or not all(parts) or parts[1][0].text != "\\{":
+        if len(parts) != 2 or not all(parts) or parts[1][0].text not in ("\\{", "{"):
             return None
-        return sets.without(self.side(parts[0]), self.side(parts[1]), self.algebra)
+        removed = self.side(parts[1])
+        if isinstance(removed, Quantity):
+            removed = Unordered((removed,), braces=True)
+        return sets.without(self.side(parts[0]), removed, self.algebra)
 
     def _ratio(self, pieces: list[list[Token]]) -> Node:
         suffix = ""
