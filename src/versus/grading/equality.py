@@ -150,6 +150,8 @@ class _Judge:
                 return self._relations(a, b)
             case Choice(), Choice():
                 return self.same(a.text, b.text) if a.letter == b.letter else False
+            case Words(), Words():
+                return a.text == b.text != ""
             case Ratio(), Ratio():
                 return self._ratios(a, b)
         return a == b

@@ -20,6 +20,7 @@ from versus.grading.tokens import (
     CLOSING,
     COMMAND,
     END,
+    JOINT,
     LETTER,
     MARK,
     NUMBER,
@@ -66,6 +67,8 @@ class Reader:
         ):
             return None
         if not text or (text[0].kind not in _OFFERED[tokens[1].kind] and text[0].text != "\\$"):
+            return None
+        if any(token.kind == JOINT for token in text):  # perhaps of two choices
             return None
         return Choice(tokens[1].text.casefold(), self.node(text))
 
