@@ -122,7 +122,8 @@ def tokenize(text: str) -> list[Token]:
         else:
             tokens += _scanned(found, tokens, spaced, text[position : position + _AHEAD])
         spaced = False
-    return _prefixed(_without_dollars(tokens))
+    tokens = _without_dollars(tokens)
+    return _prefixed(tokens) if any(sign in text for sign in _BETWEEN) else tokens
 
 
 def written(tokens: Sequence[Token]) -> str:
