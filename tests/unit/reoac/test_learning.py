@@ -43,7 +43,7 @@ def test_returns_to_go_leave_out_what_was_spent_before() -> None:
 def test_leaving_one_out_compares_with_the_others_of_the_problem(
     values: list[float], samples: int
 ) -> None:
-    found = advantages.leave_one_out(torch.tensor(values), samples).tolist()
+    found = advantages.within_problems(torch.tensor(values), samples).tolist()
     for start in range(0, 6, samples):
         group = values[start : start + samples]
         for i, value in enumerate(group):

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from versus.core.advantages import leave_one_out
+
 
 def to_go(reward: Tensor, cost: Tensor, alive: Tensor, weight: float) -> Tensor:
     """Return from every step on, ``[T, B]``: the reward less what this and later steps cost.
@@ -18,19 +20,17 @@ def to_go(reward: Tensor, cost: Tensor, alive: Tensor, weight: float) -> Tensor:
     return reward - weight * later
 
 
-def leave_one_out(returns: Tensor, samples: int) -> Tensor:
+def within_problems(returns: Tensor, samples: int) -> Tensor:
     """Returns less the mean of the others of the same problem, ``[B]``.
 
     Costs that were sunk before a step are in both, so that this is also the advantage of the return
-    from that step on (Kool, van Hoof and Welling 2019: Buy 4 REINFORCE samples).
+    from that step on.
 
     Args:
         returns: ``[B]``, ``samples`` of every problem in a row.
         samples: of a problem, 2 at least.
     """
-    groups = returns.view(-1, samples)
-    others = (groups.sum(1, keepdim=True) - groups) / (samples - 1)
-    return (groups - others).flatten()
+    return leave_one_out(returns.view(-1, samples)).flatten()
 
 
 def against_critic(to_go: Tensor, values: Tensor, log_probs: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ def experience(
     weight, samples = settings.rollout.cost_lambda, settings.samples
     to_go = advantages.to_go(worth.reward, steps.cost, steps.alive, weight)
     alone = samples < 2
-    over = worth.value if alone else advantages.leave_one_out(worth.value, samples)
+    over = worth.value if alone else advantages.within_problems(worth.value, samples)
     learnt = worth.value.clamp_min(0) if settings.learns_references else over
     decided = steps.alive & (steps.chosen >= 0)
     inputs = steps.inputs

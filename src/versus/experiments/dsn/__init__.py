@@ -1,0 +1,54 @@
+"""Scorers of video frames that learn to choose key frames of animation by REINFORCE."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from versus.core.experiment import Stage
+from versus.core.runs import RunConfig
+from versus.experiments.dsn.config import ALIASES, Comparison
+from versus.experiments.dsn.console import LIVE_METRICS, notes, progress_line
+from versus.experiments.dsn.data import stages as data_stages
+from versus.experiments.dsn.evaluate import evaluate, models
+from versus.experiments.dsn.findings import findings
+from versus.experiments.dsn.outputs import (
+    epilogue,
+    items,
+    outputs,
+    primary_metrics,
+    selection_metrics,
+)
+from versus.experiments.dsn.pictures.comparison import plots, plots_of_csv
+
+__all__ = [
+    "ALIASES",
+    "LIVE_METRICS",
+    "Comparison",
+    "build",
+    "epilogue",
+    "evaluate",
+    "findings",
+    "items",
+    "models",
+    "notes",
+    "outputs",
+    "plots",
+    "plots_of_csv",
+    "primary_metrics",
+    "progress_line",
+    "selection_metrics",
+    "stages",
+]
+
+
+def stages() -> Mapping[str, Stage]:
+    """Videos, scenes, features and splits."""
+    return data_stages.stages()
+
+
+def build(stack: Sequence[RunConfig], data: Path) -> Any:
+    """The learner of one run."""
+    from versus.experiments.dsn.learning.learner import ScorerLearner
+
+    (run,) = stack
+    return ScorerLearner(run, data)

@@ -1,0 +1,55 @@
+"""What a training tells: its premises, and how rewards and key frames develop."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from versus.core.paths import read_json
+from versus.core.runs import RunConfig
+from versus.core.sinks import Record
+from versus.core.stages import MANIFEST
+
+if TYPE_CHECKING:
+    from versus.experiments.dsn.config import Comparison
+
+TOLD: Mapping[str, str] = {
+    "train/mean_reward": "reward",
+    "train/sel_ratio": "selected",
+    "train/entropy": "entropy",
+    "val/reward_mean": "validation: reward",
+    "val/F1_mean": "F1",
+    "val/RecErr_mean": "RecErr",
+    "val/Diversity_mean": "diversity",
+    "test/F1": "test: F1",
+    "test_style/F1": "F1 in another style",
+}
+LIVE_METRICS = tuple(TOLD)
+
+
+def notes(comparison: "Comparison", data: Path) -> list[str]:
+    """How much there is to learn from, and arguments without effect."""
+    facts = read_json(data / MANIFEST).get("facts", {})
+    counts = facts.get("split", {}).get("sequences", {})
+    told = ", ".join(f"{count} {split}" for split, count in counts.items())
+    skipped = facts.get("ingest", {}).get("skipped", {})
+    left_out = [f"{len(skipped)} videos could not be used: {', '.join(skipped)}"] if skipped else []
+    return [f"scenes: {told}", *left_out, *comparison.legacy.notes()]
+
+
+def progress_line(stack: Sequence[RunConfig], variant: str, records: Sequence[Record]) -> str:
+    """Means over the newest records of a variant's runs.
+
+    Args:
+        stack: the runs that train together.
+        variant: the one that is told of.
+        records: one per run; a value of None is infinite.
+    """
+    last = max(records, key=lambda record: int(record["step"]))
+    total = stack[0].config.train.epochs
+    told = [f"{name} {value}" for metric, name in TOLD.items() if (value := _mean(records, metric))]
+    return f"  {variant}: epoch {last['epoch']} of {total}, {', '.join(told) or 'diverged'}"
+
+
+def _mean(records: Sequence[Record], metric: str) -> str:
+    values = [r["metrics"][metric] for r in records if r["metrics"].get(metric) is not None]
+    return f"{sum(values) / len(values):.4g}" if values else ""

@@ -1,0 +1,1 @@
+"""From animation to sequences of frames with features."""

@@ -1,0 +1,1 @@
+"""Animated clips whose key poses are known."""

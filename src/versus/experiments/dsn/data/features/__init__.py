@@ -1,0 +1,1 @@
+"""What frames look like, how they move, and their colours."""

@@ -1,0 +1,1 @@
+"""Key frames of a video of one's own."""
