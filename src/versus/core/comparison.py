@@ -228,12 +228,14 @@ def _summary(
     if metric in settings.censored_at:
         return _survival(values[~np.isnan(values)], settings, settings.censored_at[metric])
     finite, sample = values[np.isfinite(values)], crossed.sample(items, metric, variant)
+    if sample is None:
+        interval = settings.interval(finite, metric, variant)
+    else:
+        interval = crossed.estimate(sample).interval(settings.confidence)
     return {
         "estimator": "mean",
         "value": float(finite.mean()) if len(finite) else None,
-        "ci": settings.interval(finite, metric, variant)
-        if sample is None
-        else crossed.estimate(sample).interval(settings.confidence),
+        "ci": interval,
         "n": len(finite),
         "diverged": len(values) - len(finite),
     }
@@ -263,11 +265,10 @@ def _comparisons(
     settings: CompareSettings,
 ) -> list[dict[str, Any]]:
     entries = [
-        _paired(wide[metric], variant, baseline, metric, settings)
-        | _over_items(items, variant, baseline, metric, settings)
-        | {"cost_ratio": _cost_ratio(cost, variant, baseline)}
+        _paired(wide[metric], crossed.sample(items, metric, *names), names, metric, settings)
+        | {"cost_ratio": _cost_ratio(cost, *names)}
         for metric in wide
-        for variant, baseline in settings.pairs
+        for names in settings.pairs
     ]
     primary = [entry for entry in entries if entry["primary"]]
     for entry, adjusted in zip(primary, holm([e["p_value"] for e in primary]), strict=True):
@@ -281,25 +282,43 @@ def _comparisons(
 
 
 def _paired(
-    table: pd.DataFrame, variant: str, baseline: str, metric: str, settings: CompareSettings
+    table: pd.DataFrame,
+    sample: Values | None,
+    names: tuple[str, str],
+    metric: str,
+    settings: CompareSettings,
 ) -> dict[str, Any]:
-    x, y = table[variant].to_numpy(dtype=float), table[baseline].to_numpy(dtype=float)
-    differences = differences_of(x, y)
-    primary = metric in settings.metrics
-    order = ranked(x, y, settings.direction)
+    """What pairs of variant and baseline show.
+
+    Args:
+        table: seeds in rows, variants in columns.
+        sample: their differences, ``[seeds, items]``; None = unknown.
+        names: variant and baseline.
+        metric: what the table holds.
+        settings: direction, confidence.
+    """
+    x, y = (table[name].to_numpy(dtype=float) for name in names)
+    differences, order = differences_of(x, y), ranked(x, y, settings.direction)
     deviation = spread(differences) if len(differences) > 1 else 0.0
     better = order > 0 if settings.direction == "maximize" else order < 0
     wins = float(better.sum() + 0.5 * (order == 0).sum())
+    primary = metric in settings.metrics
+    over_both = None if sample is None else crossed.estimate(sample)
+    if over_both is None:
+        # Sorted names: swapping variant and baseline resamples the same seeds.
+        interval = settings.interval(differences, metric, *sorted(names))
+    else:
+        interval = over_both.interval(settings.confidence)
     return {
-        "variant": variant,
-        "baseline": baseline,
+        "variant": names[0],
+        "baseline": names[1],
         "metric": metric,
         "primary": primary,
         "difference": float(differences.mean()) if len(differences) else None,
-        # Sorted names: swapping variant and baseline resamples the same seeds.
-        "ci": settings.interval(differences, metric, *sorted((variant, baseline))),
+        "ci": interval,
         "pairs": len(differences),
-        "p_value": signed_rank_p(order) if primary else None,
+        "items": None if sample is None else sample.shape[1],
+        "p_value": _p_value(over_both, order) if primary else None,
         "p_adjusted": None,
         "effect_size": float(differences.mean()) / deviation if deviation else None,
         "win_rate": wins / len(order) if primary else None,
@@ -307,16 +326,8 @@ def _paired(
     }
 
 
-def _over_items(
-    items: pd.DataFrame, variant: str, baseline: str, metric: str, settings: CompareSettings
-) -> dict[str, Any]:
-    """Interval and p over seeds and items, where items are known."""
-    sample = crossed.sample(items, metric, variant, baseline)
-    if sample is None:
-        return {"items": None}
-    found = crossed.estimate(sample)
-    told = {"items": sample.shape[1], "ci": found.interval(settings.confidence)}
-    return told | ({"p_value": found.p_value} if metric in settings.metrics else {})
+def _p_value(over_both: crossed.Estimate | None, order: Values) -> float:
+    return signed_rank_p(order) if over_both is None else over_both.p_value
 
 
 def _cost_ratio(cost: pd.DataFrame | None, variant: str, baseline: str) -> float | None:

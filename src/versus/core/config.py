@@ -26,6 +26,8 @@ Tree = dict[str, Any]
 COMMAND_LINE = "command line"
 # Mappings whose keys are themselves dotted names: `grid.model.lr` is the key `model.lr` of `grid`.
 DOTTED_MAPPINGS = frozenset({"grid"})
+LARGEST_STEP = 1e30
+"""Largest step size: of float32, with room for what an optimiser makes of it."""
 
 
 class Section(BaseModel):

@@ -5,16 +5,14 @@ for every seed, and ten thousand seeds would not tell how it does on other items
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from versus.core.paired import spread
+from versus.core.paired import Values, spread
 
-Values = npt.NDArray[np.floating[Any]]
 GROUP = "test/"
 """What the name of a metric begins with if items were measured."""
 

@@ -1,5 +1,7 @@
 """A project with an MLflow store of its own, and none of the user's settings."""
 
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,12 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def root(tmp_path: Path, empty_store: Path) -> Path:
     (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())
     return tmp_path
+
+
+@pytest.fixture
+def optuna_warnings_tolerated() -> Iterator[None]:
+    """What pytest would report: connections close when collected, ``ask`` has no heartbeat."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        warnings.filterwarnings("ignore", "Heartbeat of storage")
+        yield

@@ -1,7 +1,5 @@
 """Spaces become overrides and back; studies survive dead workers and repeat themselves."""
 
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +55,7 @@ SPACE: dict[str, Any] = {
 ONE: dict[str, Direction] = {"score": "minimize"}
 
 
-@pytest.fixture(autouse=True)
-def tolerated_warnings() -> Iterator[None]:
-    """What pytest would report: connections close when collected, ``ask`` has no heartbeat."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        warnings.filterwarnings("ignore", "Heartbeat of storage")
-        yield
+pytestmark = pytest.mark.usefixtures("optuna_warnings_tolerated")
 
 
 def searched(**changes: Any) -> Search:

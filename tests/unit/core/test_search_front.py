@@ -2,8 +2,7 @@
 
 import itertools
 import math
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +37,7 @@ SPACE: dict[str, Any] = {
 SEARCH = Search.model_validate({"space": SPACE, "startup": 4, "objectives": OBJECTIVES})
 
 
-@pytest.fixture(autouse=True)
-def tolerated_warnings() -> Iterator[None]:
-    """What pytest would report: connections close when collected, ``ask`` has no heartbeat."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        warnings.filterwarnings("ignore", "Heartbeat of storage")
-        yield
+pytestmark = pytest.mark.usefixtures("optuna_warnings_tolerated")
 
 
 def measured(trial: Trial, values: Values) -> list[float]:

@@ -30,6 +30,8 @@ TREE: dict[str, Any] = {
     },
 }
 
+LORA: dict[str, Any] = {"finetune_mode": "lora", "update": {"backbone_batch": 8}}
+
 
 def comparison(**train: Any) -> Comparison:
     """The settings with others of the section ``train``; ``model`` is that section."""

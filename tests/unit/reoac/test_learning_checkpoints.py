@@ -8,25 +8,14 @@ from typing import Any
 import pytest
 
 from tests.contract.contract import in_child, same
-from tests.unit.reoac.learners import comparison, learner, trained
+from tests.unit.reoac.learners import LORA, comparison, learner, trained
 from versus.core import sinks
 from versus.core.errors import CheckpointError, DataError
 from versus.core.experiment import ModelPart
 from versus.core.trainer import Rhythm, Trainer
 from versus.experiments.reoac.evaluate import evaluate, models
 
-LORA: dict[str, Any] = {"finetune_mode": "lora", "update": {"backbone_batch": 8}}
-
-
-@pytest.fixture(autouse=True)
-def _own_project(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tiny backbone is trained once for the tests of this file."""
-    monkeypatch.setenv("VERSUS_ROOT", str(tmp_path_factory.getbasetemp() / "reoac-faults"))
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("reoac") / "data"
+pytestmark = pytest.mark.usefixtures("own_project")
 
 
 @pytest.mark.parametrize(

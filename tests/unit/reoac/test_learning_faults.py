@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.unit.reoac.learners import comparison, learner, trained, weights
+from tests.unit.reoac.learners import LORA, comparison, learner, trained, weights
 from versus.core.config import validate
 from versus.core.errors import ConfigError, DataError, TrainingError
 from versus.core.trainer import Trainer
@@ -21,18 +21,7 @@ from versus.experiments.reoac.rollouts.looking import UnsoundError
 from versus.grading.symbolic import comparing
 from versus.grading.symbolic.client import CLIENT, OverrunError
 
-LORA: dict[str, Any] = {"finetune_mode": "lora", "update": {"backbone_batch": 8}}
-
-
-@pytest.fixture(autouse=True)
-def _own_project(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tiny backbone is trained once for the tests of this file."""
-    monkeypatch.setenv("VERSUS_ROOT", str(tmp_path_factory.getbasetemp() / "reoac-faults"))
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("reoac") / "data"
+pytestmark = pytest.mark.usefixtures("own_project")
 
 
 # --- problems -------------------------------------------------------------------------------------
@@ -46,6 +35,11 @@ def test_fewer_problems_than_asked_for_are_said_and_counted(data: Path) -> None:
     assert few.startswith("train.problems 200: the training split has 60 problems, of which")
     assert few.endswith("takes 10, so that an iteration rolls out the 50 that are left")
     assert len(notes(comparison(problems=50), data)) == 1
+    skipping = notes(comparison(problems=50, skip=30), data)[1]
+    assert skipping.endswith(
+        "leaves out 30 and train.validation takes 10, so that an iteration "
+        "rolls out the 20 that are left"
+    )
 
 
 def test_a_buffer_counts_the_episodes_that_it_holds(data: Path) -> None:

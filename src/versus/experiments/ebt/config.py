@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from versus.core.config import Section
+from versus.core.config import LARGEST_STEP, Section
 from versus.core.runs import BaseComparison
 from versus.experiments.ebt.data.config import DataConfig
 from versus.experiments.ebt.data.tasks import LISTOPS
@@ -42,7 +42,7 @@ class DescentConfig(Section):
 
     steps: int = Field(10, ge=1)
     """Gradient steps on the answer."""
-    step_size: float = Field(1.0, gt=0, le=1e30)
+    step_size: float = Field(1.0, gt=0, le=LARGEST_STEP)
     """Size of a step on the answer; where it is learnt, what it starts from."""
     learned: bool = False
     """Learn the step size with the weights."""

@@ -75,13 +75,13 @@ def _few(settings: "Comparison", data: Path) -> str:
     if not manifest.is_file():
         return ""
     rows = read_json(manifest).get("facts", {}).get(f"data-{train.task}", {}).get("rows", {})
-    left = rows.get("train", 0) - train.validation
+    left = rows.get("train", 0) - train.skip - train.validation
     if not 0 < left < train.problems:
         return ""
     return (
         f"train.problems {train.problems}: the training split has {rows['train']} problems, of "
-        f"which train.validation takes {train.validation}, so that an iteration rolls out the "
-        f"{left} that are left"
+        f"which train.skip leaves out {train.skip} and train.validation takes {train.validation}, "
+        f"so that an iteration rolls out the {left} that are left"
     )
 
 

@@ -4,13 +4,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from versus.core.config import Section
+from versus.core.config import LARGEST_STEP, Section
 from versus.experiments.dsn.metrics import MetricsConfig
 from versus.experiments.dsn.policies import PolicyConfig
 from versus.experiments.dsn.rewards.config import RewardTerms
-
-LARGEST_STEP = 1e30
-"""Of float32, with room for what Adam makes of it."""
 
 
 class CriticConfig(Section):

@@ -5,16 +5,13 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from versus.core.config import Section
+from versus.core.config import LARGEST_STEP, Section
 from versus.experiments.reoac.backbones.config import FinetuneMode, LoraConfig
 from versus.experiments.reoac.data.config import Task
 from versus.experiments.reoac.rollouts.config import RolloutConfig
 
 SPOKEN: Mapping[str, str] = {"latex": "sympy_latex", "deepseek": "auto"}
 """What the seed document also calls readers of formulas."""
-
-LARGEST_STEP = 1e30
-"""Of float32, with room for what AdamW makes of it."""
 
 
 class OptimConfig(Section):

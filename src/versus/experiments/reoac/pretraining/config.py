@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from versus.core.config import Section
+from versus.core.config import LARGEST_STEP, Section
 from versus.experiments.reoac.data.config import Task
 
 
@@ -32,7 +32,7 @@ class PretrainingConfig(Section):
     """Steps between evaluations; the trainer counts such a block as an epoch."""
     batch_size: int = Field(32, ge=1)
     """Problems per step."""
-    lr: float = Field(3e-3, gt=0, le=1e30)
+    lr: float = Field(3e-3, gt=0, le=LARGEST_STEP)
     """Step size of AdamW; falls to 0 as a cosine."""
     warmup: int = Field(0, ge=0)
     """Steps in which the step size rises to ``lr`` before it falls; large models need some."""
