@@ -91,7 +91,7 @@ def test_the_demo_shows_the_experiments_of_the_pipeline(
     monkeypatch.setattr("versus.core.evaluation.evaluate_results", lambda *_: None)
     monkeypatch.setattr("versus.core.pipeline.report", lambda *_: None)
     assert cli.main(["demo", "--quiet"]) == 0
-    assert shown == ["memory", "ordering", "ebt", "reoac"]
+    assert shown == ["memory", "ordering", "ebt", "reoac", "dsn"]
 
 
 @pytest.mark.slow
