@@ -7,7 +7,7 @@ mean or interval.
 
 import contextlib
 import math
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +56,8 @@ STYLE = {
 WIDE = 10.0
 SHORT = 1000.0
 NOTE_HEIGHT = 10
+NARROW = 0.06
+"""Shares below have no room for a number."""
 CLOSED_FORM = "closed form"
 
 
@@ -220,3 +222,40 @@ def name_ticks(axis: "Axis", low: float, high: float) -> None:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axis.set_minor_formatter(NullFormatter())
+
+
+def shares(table: pd.DataFrame, title: str, palette: Mapping[str, str]) -> "Figure":
+    """A bar per row, divided into shares by column.
+
+    Args:
+        table: shares of 1.
+        title: of the figure.
+        palette: column -> colour.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 1.3 + 0.42 * len(table)), layout="constrained")
+    ax = figure.subplots()
+    figure.suptitle(title)
+    left = pd.Series(0.0, index=table.index)
+    for name in map(str, table.columns):
+        bars = ax.barh(range(len(table)), table[name], left=left, color=palette[name], label=name)
+        for bar in bars:
+            bar.set(edgecolor="white", linewidth=1.2)
+        _percentages(ax, table[name], left)
+        left += table[name]
+    ax.set_yticks(range(len(table)), list(table.index))
+    ax.set_ylim(len(table) - 0.45, -0.55)
+    ax.set_xlim(0, 1)
+    ax.set_xlabel("share")
+    ax.grid(visible=False, axis="y")
+    legend_below(figure)
+    return figure
+
+
+def _percentages(ax: "Axes", widths: "pd.Series[float]", left: "pd.Series[float]") -> None:
+    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"}
+    for place, (width, start) in enumerate(zip(widths, left, strict=True)):
+        if width >= NARROW:
+            middle = start + width / 2
+            ax.text(middle, place, f"{width:.0%}", ha="center", va="center", fontsize=8, bbox=box)

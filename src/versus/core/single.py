@@ -245,6 +245,16 @@ class SingleLearner(ABC):
         return copied(self._best["weights"] or tensors_of(self._modules))
 
     @contextmanager
+    def at_best(self) -> Iterator[None]:
+        """The best weights, and the present ones again afterwards."""
+        present = copied(tensors_of(self._modules))
+        load_tensors(self._modules, self.best_weights())
+        try:
+            yield
+        finally:
+            load_tensors(self._modules, present)
+
+    @contextmanager
     def _evaluating(self) -> Iterator[None]:
         training = [module for module in self._whole.modules() if module.training]
         self._whole.eval()

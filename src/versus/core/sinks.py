@@ -12,7 +12,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -136,6 +136,21 @@ def series(path: Path) -> list[tuple[str, int, str, int, float | None]]:
         for record in read(path)
         for key, value in record["metrics"].items()
     ]
+
+
+def told(records: Sequence[Record], names: Mapping[str, str]) -> str:
+    """Means over the finite values of records of several runs, in words.
+
+    Args:
+        records: one per run.
+        names: metric -> what it is called; those without a value are left out.
+    """
+    values = {
+        name: [r["metrics"][metric] for r in records if r["metrics"].get(metric) is not None]
+        for metric, name in names.items()
+    }
+    parts = [f"{name} {sum(known) / len(known):.4g}" for name, known in values.items() if known]
+    return ", ".join(parts) or "diverged"
 
 
 class CsvSink:

@@ -119,9 +119,9 @@ def test_keys_without_effect_are_accepted_and_change_nothing() -> None:
     for key in WITHOUT_EFFECT:
         given = loaded(f"--{key}", "true", profile="smoke")
         assert given.digest() == plain.digest()
-        (told,) = given.legacy.notes()
+        (told,) = given.legacy.notes(ALIASES)
         assert "No effect" in told
-    assert plain.legacy.notes() == []
+    assert plain.legacy.notes(ALIASES) == []
     assert "legacy" not in {key.partition(".")[0] for key, v in _recorded(plain) if v != {}}
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from versus.core.paths import read_json
 from versus.core.runs import RunConfig
-from versus.core.sinks import Record
+from versus.core.sinks import Record, told
 from versus.core.stages import MANIFEST
+from versus.experiments.dsn.legacy import ALIASES
 
 if TYPE_CHECKING:
     from versus.experiments.dsn.config import Comparison
@@ -33,7 +34,7 @@ def notes(comparison: "Comparison", data: Path) -> list[str]:
     told = ", ".join(f"{count} {split}" for split, count in counts.items())
     skipped = facts.get("ingest", {}).get("skipped", {})
     left_out = [f"{len(skipped)} videos could not be used: {', '.join(skipped)}"] if skipped else []
-    return [f"scenes: {told}", *left_out, *comparison.legacy.notes()]
+    return [f"scenes: {told}", *left_out, *comparison.legacy.notes(ALIASES)]
 
 
 def progress_line(stack: Sequence[RunConfig], variant: str, records: Sequence[Record]) -> str:
@@ -46,10 +47,4 @@ def progress_line(stack: Sequence[RunConfig], variant: str, records: Sequence[Re
     """
     last = max(records, key=lambda record: int(record["step"]))
     total = stack[0].config.train.epochs
-    told = [f"{name} {value}" for metric, name in TOLD.items() if (value := _mean(records, metric))]
-    return f"  {variant}: epoch {last['epoch']} of {total}, {', '.join(told) or 'diverged'}"
-
-
-def _mean(records: Sequence[Record], metric: str) -> str:
-    values = [r["metrics"][metric] for r in records if r["metrics"].get(metric) is not None]
-    return f"{sum(values) / len(values):.4g}" if values else ""
+    return f"  {variant}: epoch {last['epoch']} of {total}, {told(records, TOLD)}"

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from versus.core import config as configs
-from versus.core.config import Section
+from versus.core.legacy import LegacySection
 
 
-class Legacy(Section):
+class Legacy(LegacySection):
     """Arguments of the seed document that are said otherwise here, or that do nothing."""
 
     dataset_root: str | None = None
@@ -87,17 +87,6 @@ class Legacy(Section):
     """No effect: frames are not written beside the videos."""
     preview_which: Any = None
     """No effect: frames are not written beside the videos."""
-
-    @model_serializer(mode="wrap")
-    def _given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What nobody has said is not recorded."""
-        found: dict[str, Any] = handler(self)
-        return {key: value for key, value in found.items() if value is not None}
-
-    def notes(self) -> list[str]:
-        """What was given and does nothing."""
-        about = {key: about for key, *_, about in configs.describe(type(self))}
-        return [f"--{key}: {' '.join(about[key].split())}" for key in self.model_dump()]
 
 
 ALIASES: Mapping[str, str] = {

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from versus.core.paths import read_json
 from versus.core.runs import RunConfig
-from versus.core.sinks import Record
+from versus.core.sinks import Record, told
 from versus.core.stages import MANIFEST, apart
 from versus.experiments.reoac.backbones.config import UNUSED, BackboneConfig
+from versus.experiments.reoac.legacy import ALIASES
 from versus.experiments.reoac.rollouts.returns import RECOMMENDED, check_cost, largest_cost
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def notes(comparison: "Comparison", data: Path) -> list[str]:
         *few,
         *costs,
         *_unused(comparison),
-        *comparison.legacy.notes(),
+        *comparison.legacy.notes(ALIASES),
     ]
 
 
@@ -103,10 +104,4 @@ def progress_line(stack: Sequence[RunConfig], variant: str, records: Sequence[Re
     """
     last = max(records, key=lambda record: int(record["step"]))
     total = stack[0].config.train.num_iterations
-    told = [f"{name} {value}" for metric, name in TOLD.items() if (value := _mean(records, metric))]
-    return f"  {variant}: iteration {last['step']} of {total}, {', '.join(told) or 'diverged'}"
-
-
-def _mean(records: Sequence[Record], metric: str) -> str:
-    values = [r["metrics"][metric] for r in records if r["metrics"].get(metric) is not None]
-    return f"{sum(values) / len(values):.4g}" if values else ""
+    return f"  {variant}: iteration {last['step']} of {total}, {told(records, TOLD)}"

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from versus.core import config as configs
-from versus.core.config import Section
+from versus.core.legacy import LegacySection
 
 
-class Legacy(Section):
+class Legacy(LegacySection):
     """Keys of the seed document that are said otherwise here, or that do nothing."""
 
     episodes_per_iter: int | None = Field(None, ge=1)
@@ -64,18 +64,6 @@ class Legacy(Section):
     """No effect; use data.math.hub.train and .test, which name the files of the subjects."""
     checkpoint_dir: Any = None
     """No effect while training; use versus evaluate reoac --checkpoint DIR."""
-
-    @model_serializer(mode="wrap")
-    def _given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What nobody has said is not recorded."""
-        found: dict[str, Any] = handler(self)
-        return {key: value for key, value in found.items() if value is not None}
-
-    def notes(self) -> list[str]:
-        """What was given and does nothing."""
-        about = {key: about for key, *_, about in configs.describe(type(self))}
-        flags = {key.removeprefix("legacy."): flag for flag, key in reversed(list(ALIASES.items()))}
-        return [f"--{flags[key]}: {' '.join(about[key].split())}" for key in self.model_dump()]
 
 
 ALIASES: Mapping[str, str] = {

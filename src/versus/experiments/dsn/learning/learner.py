@@ -17,7 +17,6 @@ from torch.nn.functional import mse_loss
 from torch.optim import Adam, Optimizer
 
 from versus.core.learner import Metrics
-from versus.core.module_state import copied, load_tensors, tensors_of
 from versus.core.runs import RunConfig
 from versus.core.single import SingleLearner, minibatches
 from versus.core.weights import ModuleWeights
@@ -208,7 +207,7 @@ class ScorerLearner(SingleLearner):
         """Validation; in the final evaluation also the test splits, all at the best weights."""
         if self.epoch < self.total_epochs and bool(self.active):
             return self._validated()
-        with self._at_best():
+        with self.at_best():
             self.last = {split: self.measured(self.gauge(split)) for split in self.tests}
             found = self._validated()
         parts = [means(split, of) for split, of in self.last.items()]
@@ -225,15 +224,6 @@ class ScorerLearner(SingleLearner):
 
     def _judge(self) -> str:
         return F1 if self.train.select_by == F1 and self.validation.known else REWARD
-
-    @contextmanager
-    def _at_best(self) -> Iterator[None]:
-        present = copied(tensors_of(self.modules()))
-        load_tensors(self.modules(), self.best_weights())
-        try:
-            yield
-        finally:
-            load_tensors(self.modules(), present)
 
     def stop(self, epoch: int, metrics: Mapping[str, float]) -> bool:
         """Whether the last measurements, ``patience`` of them, were no better than one before."""

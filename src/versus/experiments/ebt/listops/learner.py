@@ -7,7 +7,6 @@ final evaluation.
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +21,7 @@ from versus.core import seed_models, seeding
 from versus.core.errors import ConfigError, DataError
 from versus.core.examples import Examples, per_example
 from versus.core.experiment import ModelPart
-from versus.core.module_state import copied, initialised, load_tensors, tensors_of
+from versus.core.module_state import initialised
 from versus.core.runs import RunConfig
 from versus.core.seed_models import Items, mean_of_items
 from versus.core.single import SingleLearner
@@ -156,7 +155,7 @@ class ListOpsLearner(SingleLearner):
         floors = Floors(self.parts["train"])
         found = class_balance(self.parts["train"].labels)
         all_items: dict[str, Items] = {}
-        with self._at_best():
+        with self.at_best():
             for part in TESTS:
                 known = items(part)
                 found |= mean_of_items(part, known)
@@ -164,15 +163,6 @@ class ListOpsLearner(SingleLearner):
                 found |= mean_of_items(part, right)
                 all_items[part] = {"accuracy": known["accuracy"].cpu(), **right}
         return found | by_axis(self.parts, all_items)
-
-    @contextmanager
-    def _at_best(self) -> Iterator[None]:
-        present = copied(tensors_of(self.modules()))
-        load_tensors(self.modules(), self.best_weights())
-        try:
-            yield
-        finally:
-            load_tensors(self.modules(), present)
 
     def items(self, part: str) -> dict[str, Tensor]:
         """Metrics of every example of a part at the present weights, (n,) each.

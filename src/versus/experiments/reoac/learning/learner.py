@@ -16,7 +16,6 @@ from torch.optim import AdamW, Optimizer
 
 from versus.core import distributed, seeding
 from versus.core.learner import Metrics
-from versus.core.module_state import copied, load_tensors, tensors_of
 from versus.core.runs import RunConfig
 from versus.core.single import SingleLearner
 from versus.core.weights import ModuleWeights
@@ -263,7 +262,7 @@ class PolicyLearner(SingleLearner):
         return means("val", self._measured(self.validation))
 
     def _found(self) -> dict[str, float]:
-        with self._at_best():
+        with self.at_best():
             found, self.last = self._validated(), self.test()
         shares = operator_shares(self.last.played, self.parts.operators.ids)
         told = {f"test/{name}": share for name, share in shares.items()}
@@ -276,15 +275,6 @@ class PolicyLearner(SingleLearner):
     def _measured(self, problems: Sequence[Any]) -> Measured:
         task, parser = self.train.task, self.train.parser
         return measured(self.player(), problems, task, parser, (self.run.key.seed, "greedy"))
-
-    @contextmanager
-    def _at_best(self) -> Iterator[None]:
-        present = copied(tensors_of(self.modules()))
-        load_tensors(self.modules(), self.best_weights())
-        try:
-            yield
-        finally:
-            load_tensors(self.modules(), present)
 
     def costs(self) -> Metrics:
         """Also the tokens that the final evaluation wrote, and in how many seconds."""

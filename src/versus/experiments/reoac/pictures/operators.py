@@ -8,15 +8,12 @@ import pandas as pd
 from versus.core import drawing
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PREFIX = "test/O_"
 REST = "no operator (last pass)"
 ORDER = ("O_NUM", "O_OP", "O_SCOPE", "O_BRANCH", "O_FAST")
 """Decides colours, so that an operator has the same one in every picture."""
-NARROW = 0.06
-"""Shares below have no room for a number."""
 
 
 def shares(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -47,30 +44,5 @@ def histogram(table: pd.DataFrame) -> "Figure":
     Args:
         table: as :func:`shares` gives it.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.5, 1.3 + 0.42 * len(table)), layout="constrained")
-    ax = figure.subplots()
-    figure.suptitle("Operators executed on test problems: share of steps, mean over seeds")
-    left = pd.Series(0.0, index=table.index)
-    palette = colours(map(str, table.columns))
-    for name in map(str, table.columns):
-        bars = ax.barh(range(len(table)), table[name], left=left, color=palette[name], label=name)
-        for bar in bars:
-            bar.set(edgecolor="white", linewidth=1.2)
-        _numbers(ax, table[name], left)
-        left += table[name]
-    ax.set_yticks(range(len(table)), list(table.index))
-    ax.set_ylim(len(table) - 0.45, -0.55)
-    ax.set_xlim(0, 1)
-    ax.grid(visible=False, axis="y")
-    drawing.legend_below(figure)
-    return figure
-
-
-def _numbers(ax: "Axes", widths: pd.Series, left: pd.Series) -> None:
-    for place, (width, start) in enumerate(zip(widths, left, strict=True)):
-        if width >= NARROW:
-            box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"}
-            middle = start + width / 2
-            ax.text(middle, place, f"{width:.0%}", ha="center", va="center", fontsize=8, bbox=box)
+    title = "Operators executed on test problems: share of steps, mean over seeds"
+    return drawing.shares(table, title, colours(map(str, table.columns)))
