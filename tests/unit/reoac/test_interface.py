@@ -17,6 +17,7 @@ from versus.experiments.reoac.console import notes, progress_line
 from versus.experiments.reoac.data.rows import convert
 from versus.experiments.reoac.data.sources import Raw
 from versus.experiments.reoac.learning.learner import PolicyLearner
+from versus.experiments.reoac.legacy import ALIASES
 from versus.experiments.reoac.outputs import primary_metrics
 from versus.experiments.reoac.rollouts.returns import RECOMMENDED, check_cost
 
