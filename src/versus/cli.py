@@ -26,6 +26,7 @@ usage: versus VERB [EXPERIMENT] [options] [--key value ...]
   grade FILE.jsonl      grade answers to GSM8K or MATH problems against their golds
   new NAME              write a new experiment that runs at once; asks what no flag says
   demo                  every experiment at its smallest, under runs/demo
+  claims                what source documents and papers state, held against tracked runs
   report                all verdicts of a profile as one Markdown page
   sync                  send to MLflow what could not be sent before
   ui                    open the MLflow UI on 127.0.0.1
@@ -47,6 +48,7 @@ VERBS = {
     "grade": "grading.grade",
     "new": "scaffold.new",
     "demo": "project.demo",
+    "claims": "project.claims",
     "report": "project.report",
     "sync": "project.sync",
     "ui": "project.ui",

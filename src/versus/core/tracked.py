@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from versus.core.tracking import Store
 
 PARENT = "parent"
+MODE = "workflowType=machine_learning"
+"""The UI opens in a mode that hides training runs."""
 
 
 @dataclass
@@ -126,19 +128,29 @@ def links_of(work: WorkFolder, state: State) -> Links:
 
 def addresses(state: State, metric: str, *, ascending: bool) -> tuple[tuple[str, str], str]:
     """Pages of the parent and of its children sorted by a metric, and what to start for them."""
-    served = state.uri.startswith("http")
-    base = state.uri.rstrip("/") if served else "http://127.0.0.1:5000"
-    runs = f"{base}/#/experiments/{state.experiment_id}/runs"
-    parent = state.runs[PARENT]
-    mode = "workflowType=machine_learning"  # the UI opens in a mode that hides training runs
+    runs, parent = _runs(state.uri, state.experiment_id), state.runs[PARENT]
     wanted = quote(f"tags.`mlflow.parentRunId` = '{parent}'", safe="")
-    children = f"{runs}?{mode}&searchFilter={wanted}"
+    children = f"{runs}?{MODE}&searchFilter={wanted}"
     if metric:
         name = quote(f"metrics.`{metric_name(metric)}`", safe="")
         order = "true" if ascending else "false"
         children += f"&orderByKey={name}&orderByAsc={order}&compareRunsMode=CHART"
-    hint = "" if served else "the addresses work while `versus ui` (make ui) runs"
-    return (f"{runs}/{parent}?{mode}", children), hint
+    hint = "" if _served(state.uri) else "the addresses work while `versus ui` (make ui) runs"
+    return (page(state.uri, state.experiment_id, parent), children), hint
+
+
+def page(uri: str, experiment_id: str, run: str) -> str:
+    """Address of a run in the UI of a store."""
+    return f"{_runs(uri, experiment_id)}/{run}?{MODE}"
+
+
+def _runs(uri: str, experiment_id: str) -> str:
+    base = uri.rstrip("/") if _served(uri) else "http://127.0.0.1:5000"
+    return f"{base}/#/experiments/{experiment_id}/runs"
+
+
+def _served(uri: str) -> bool:
+    return uri.startswith("http")
 
 
 def _ascending(work: WorkFolder) -> bool:

@@ -173,6 +173,15 @@ class Store:
             token = page.token or None
         return runs
 
+    def finished(self, experiment: str, config_digest: str) -> list["Run"]:
+        """Comparisons with these settings that are finished, the newest first."""
+        wanted = (
+            f"tags.kind = 'comparison' AND tags.config_digest = '{config_digest}' "
+            "AND attributes.status = 'FINISHED'"
+        )
+        newest = ["attributes.start_time DESC"]
+        return list(self.client.search_runs([experiment], wanted, order_by=newest))
+
     def end_abandoned(self, experiment: str, kind: str) -> None:
         """End the runs of a kind that killed processes left; one that lives ends its own anyway."""
         wanted = f"tags.kind = '{kind}' AND attributes.status = 'RUNNING'"

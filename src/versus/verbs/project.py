@@ -1,6 +1,7 @@
 """Verbs about the whole project: list, demo, report, sync, ui."""
 
 import sys
+from pathlib import Path
 
 from versus.core.arguments import Option, load, no_more, parse
 from versus.core.display import Display
@@ -39,6 +40,28 @@ def demo(words: list[str]) -> None:
     pipeline.report(runs, "*/results", runs / "report.md")
     display.line(f"report: {shown(runs / 'report.md')}")
     display.line("next: make ui (MLflow on 127.0.0.1), or the study: .venv/bin/dvc repro")
+
+
+def claims(words: list[str]) -> None:
+    """Statements against measurements."""
+    file = Option("file", "the claims (default: evaluation/claims.yaml)", Path)
+    about = (
+        "Hold what source documents and papers state against the newest finished comparisons in "
+        "MLflow. Writes results/claims.md and results/claims.json."
+    )
+    options, rest = parse("claims", about, words, file)
+    no_more("claims", rest)
+
+    from versus.core.claims import config, page, runs
+    from versus.core.paths import project_root, shown
+
+    known = config.read(options.file)
+    found = runs.evaluate(known, project_root())
+    page.write(known, found, project_root() / "results")
+    display = Display(options.quiet)
+    display.line(page.overview(known, found))
+    display.line(page.counts(found))
+    display.line(shown(project_root() / "results" / "claims.md"))
 
 
 def report(words: list[str]) -> None:

@@ -1,0 +1,1 @@
+"""Statements of source documents and papers, held against tracked runs."""
