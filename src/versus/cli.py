@@ -27,7 +27,7 @@ usage: versus VERB [EXPERIMENT] [options] [--key value ...]
   new NAME              write a new experiment that runs at once; asks what no flag says
   demo                  every experiment at its smallest, under runs/demo
   claims                what source documents and papers state, held against tracked runs
-  report                all verdicts of a profile as one Markdown page
+  report                all results of a profile as one HTML page
   sync                  send to MLflow what could not be sent before
   ui                    open the MLflow UI on 127.0.0.1
 

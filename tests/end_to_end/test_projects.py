@@ -136,7 +136,8 @@ def test_dvc_repro_builds_everything_once(checkout: Path) -> None:
     assert len(names) >= 4
     for name in names:
         assert (checkout / "results" / "smoke" / name / "verdict.json").is_file()
-    assert (checkout / "results" / "report-smoke.md").is_file()
+    page = (checkout / "results" / "report-smoke.html").read_text(encoding="utf-8")
+    assert all(f'<h2 id="{name}">' in page for name in names)
     assert not ran(dvc(checkout, "repro"))
 
 

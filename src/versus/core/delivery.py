@@ -71,13 +71,17 @@ def deliver(work: Path) -> None:
     results = (work / described["results"]).resolve()
     if state != "finished":
         return
-    if described["register"]:
-        _register(results, links, described)
+    models = _register(results, links, described) if described["register"] else {}
     # For whoever reads the results folder: where its runs are. No path of this machine.
-    write_json(results / "run.json", {"parent": links.parent, "children": dict(links.children)})
+    runs = {"parent": links.parent, "address": links.urls[0], "children": dict(links.children)}
+    write_json(results / "run.json", {**runs, "models": models})
 
 
-def _register(results: Path, links: tracking.Links, described: Mapping[str, Any]) -> None:
+def _register(
+    results: Path, links: tracking.Links, described: Mapping[str, Any]
+) -> dict[str, dict[str, str]]:
+    """Folder of each model -> its registered name and version."""
+    found = {}
     experiment = find(described["experiment"])
     parts = {folder: read_model(folder) for folder in sorted((results / "models").iterdir())}
     for folder, part in sorted(parts.items(), key=lambda item: _merit(item[1], described)):
@@ -88,7 +92,7 @@ def _register(results: Path, links: tracking.Links, described: Mapping[str, Any]
             "versus_version": versus.__version__,
         }
         example = experiment.example(part)
-        registry.register(
+        version = registry.register(
             part.name,
             folder,
             run_id=links.children.get(part.config["variant"], links.parent),
@@ -96,6 +100,8 @@ def _register(results: Path, links: tracking.Links, described: Mapping[str, Any]
             tags=tags,
             example=(example, experiment.predictor(part)(example)) if example else None,
         )
+        found[folder.name] = {"name": part.name, "version": version}
+    return found
 
 
 def _merit(part: ModelPart, described: Mapping[str, Any]) -> tuple[float, ...]:

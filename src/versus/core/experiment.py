@@ -202,11 +202,15 @@ def resolve(name: str) -> str:
 
 
 def _also_known_as(name: str) -> list[str]:
-    """Other names of an experiment, read without importing it."""
+    return list(_constant(name, "ALSO_KNOWN_AS") or [])
+
+
+def _constant(name: str, constant: str) -> Any:
+    """What an experiment's module assigns, read without importing it; None = nothing."""
     for node in _source(name).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ALSO_KNOWN_AS":
-            return list(ast.literal_eval(node.value))
-    return []
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == constant:
+            return ast.literal_eval(node.value)
+    return None
 
 
 def available() -> list[str]:
@@ -217,6 +221,11 @@ def available() -> list[str]:
 def about(name: str) -> str:
     """First line of an experiment's docstring, read without importing it."""
     return (ast.get_docstring(_source(name)) or "").partition("\n")[0]
+
+
+def question(name: str) -> str:
+    """What an experiment asks (``QUESTION``), read without importing it; else what it is about."""
+    return _constant(name, "QUESTION") or about(name)
 
 
 def _source(name: str) -> ast.Module:

@@ -14,12 +14,11 @@ from versus.core import comparison as statistics
 from versus.core import config as configs
 from versus.core import stacks
 from versus.core.display import Display
-from versus.core.errors import DataError
 from versus.core.experiment import Experiment, ModelPart
 from versus.core.hooks import catalogue
 from versus.core.hooks.about import digest as hooks_digest
 from versus.core.models import write_model
-from versus.core.paths import read_json, shown, sweep_beside, write_json, write_text
+from versus.core.paths import read_json, shown, write_json
 from versus.core.runs import BaseComparison
 from versus.core.stages import Places, code_digest, locked, verify
 from versus.core.tables import read_table, write_table
@@ -288,21 +287,3 @@ def conclude(
     display.line(summary(experiment, verdict, places))
     for line in experiment.epilogue(comparison, places.results):
         display.line(line)
-
-
-def report(folder: Path, pattern: str, page: Path) -> None:
-    """Gather the verdicts of ``folder/<pattern>`` into one Markdown page with their pictures.
-
-    Raises:
-        DataError: if there is no verdict.
-    """
-    verdicts = sorted(folder.glob(f"{pattern}/verdict.md"))
-    if not verdicts:
-        raise DataError(f"{shown(folder)}: holds no verdict; run `dvc repro` or `make demo` first")
-    parts = ["# Report"]
-    for path in verdicts:
-        pictures = sorted((path.parent / "plots").glob("*.png"))
-        parts.append(path.read_text(encoding="utf-8").strip())
-        parts += [f"![{p.stem}]({p.relative_to(page.parent)})" for p in pictures]
-    sweep_beside(page)
-    write_text(page, "\n\n".join(parts) + "\n")

@@ -209,18 +209,29 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 def to_markdown(verdict: Mapping[str, Any]) -> str:
     """An overview, a table per primary metric, the sentences and the caveats."""
-    better = "lower" if verdict["direction"] == "minimize" else "higher"
     lines = [f"# Verdict: {verdict['experiment']} ({verdict['profile']})", ""]
     lines += [f"Seeds: {len(verdict['seeds'])}. Data: `{verdict['data_digest']}`.", ""]
+    lines += [in_brief(verdict), *_listed("Findings", verdict["findings"])]
+    lines += [in_full(verdict), *_listed("Caveats", verdict["caveats"])]
+    return "\n".join(lines)
+
+
+def in_brief(verdict: Mapping[str, Any]) -> str:
+    """Means in one table, and how to read it."""
+    better = "lower" if verdict["direction"] == "minimize" else "higher"
     times = any("budget" in s for m in _metrics(verdict) for s in _summaries(verdict, m).values())
     shown = "Means, and medians of times until an event" if times else "Means"
-    lines += [f"{shown}; {better} is better; marked where significant after Holm:", ""]
-    lines += [glance(verdict), "", *_listed("Findings", verdict["findings"])]
+    legend = f"{shown}; {better} is better; marked where significant after Holm:"
+    return "\n".join([legend, "", glance(verdict), ""])
+
+
+def in_full(verdict: Mapping[str, Any]) -> str:
+    """A table per primary metric, and every comparison as a sentence."""
+    lines = []
     for metric in _metrics(verdict):
         lines += [f"## {metric}", "", *_rows(verdict, metric, _summaries(verdict, metric)), ""]
     sentences = [entry["sentence"] for entry in verdict["comparisons"]]
-    lines += [*_listed("Comparisons", sentences), *_listed("Caveats", verdict["caveats"])]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_listed("Comparisons", sentences)])
 
 
 def _listed(title: str, sentences: Sequence[str]) -> list[str]:

@@ -24,21 +24,23 @@ def demo(words: list[str]) -> None:
     no_more("demo", rest)
 
     from versus.core import config as configs
-    from versus.core import evaluation, pipeline
+    from versus.core import evaluation
     from versus.core.paths import project_root, shown
+    from versus.core.report import page
     from versus.core.stages import adhoc_places
     from versus.verbs.comparisons import run_comparison
 
-    display, runs = Display(options.quiet), project_root() / "runs" / "demo"
-    for name in configs.read_yaml(project_root() / "params" / "pipeline.yaml")["experiments"]:
+    display, root = Display(options.quiet), project_root()
+    runs = root / "runs" / "demo"
+    for name in configs.read_yaml(root / "params" / "pipeline.yaml")["experiments"]:
         display.note(f"--- {name}")
         experiment, comparison = load(name, None, "smoke", [])
         out = runs / name / "results"
         places = adhoc_places(experiment, comparison, "smoke", out=out, runs=runs)
         run_comparison(experiment, comparison, places, display, tracked=True)
         evaluation.evaluate_results(experiment, places, display)
-    pipeline.report(runs, "*/results", runs / "report.md")
-    display.line(f"report: {shown(runs / 'report.md')}")
+    page.write(sorted(runs.glob("*/results")), runs / "report.html", root / "results/claims.json")
+    display.line(f"report: {shown(runs / 'report.html')}")
     display.line("next: make ui (MLflow on 127.0.0.1), or the study: .venv/bin/dvc repro")
 
 
@@ -65,18 +67,23 @@ def claims(words: list[str]) -> None:
 
 
 def report(words: list[str]) -> None:
-    """All verdicts as one page."""
+    """All results as one page."""
     profile = Option("profile", "which results (default: default)", default="default")
-    about = "All verdicts of a profile as one Markdown page."
+    about = (
+        "All results of a profile as one HTML page that needs nothing beside it, and as Markdown: "
+        "verdicts, pictures, cost, claims (of the last `versus claims`), data and runs."
+    )
     options, rest = parse("report", about, words, profile)
     no_more("report", rest)
 
-    from versus.core import pipeline
     from versus.core.paths import project_root, shown
+    from versus.core.report import page
 
-    page = project_root() / "results" / f"report-{options.profile}.md"
-    pipeline.report(project_root() / "results" / options.profile, "*", page)
-    Display(options.quiet).line(shown(page))
+    results = project_root() / "results"
+    folders = sorted((results / options.profile).glob("*"))
+    target = results / f"report-{options.profile}.html"
+    for path in page.write(folders, target, results / "claims.json"):
+        Display(options.quiet).line(shown(path))
 
 
 def sync(words: list[str]) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from versus.core.claims.config import Claim
 from versus.core.claims.judging import OUTCOMES, Finding
@@ -18,11 +19,14 @@ RULE = (
 def write(claims: Mapping[str, Claim], findings: Mapping[str, Finding], folder: Path) -> None:
     """Write ``claims.md`` and ``claims.json``."""
     told = {
-        name: {**claim.model_dump(mode="json"), **findings[name]._asdict()}
+        name: {"claim": claim.model_dump(mode="json"), "finding": findings[name]._asdict()}
         for name, claim in claims.items()
     }
     write_json(folder / "claims.json", told)
-    write_text(folder / "claims.md", _markdown(claims, findings))
+    lines = ["# Claims", "", f"{counts(findings)}.", "", RULE, ""]
+    for experiment in dict.fromkeys(claim.experiment for claim in claims.values()):
+        lines += [f"## {experiment}", "", as_table(told, experiment), ""]
+    write_text(folder / "claims.md", "\n".join(lines))
 
 
 def counts(findings: Mapping[str, Finding]) -> str:
@@ -59,23 +63,25 @@ def expected(claim: Claim) -> str:
     return f"{claim.least:g} to {claim.most:g}"
 
 
-def _markdown(claims: Mapping[str, Claim], findings: Mapping[str, Finding]) -> str:
-    lines = ["# Claims", "", f"{counts(findings)}.", "", RULE, ""]
-    for experiment in dict.fromkeys(claim.experiment for claim in claims.values()):
-        own = {name: claim for name, claim in claims.items() if claim.experiment == experiment}
-        lines += [f"## {experiment}", "", _table(own, findings), ""]
-    return "\n".join(lines)
+def as_table(told: Mapping[str, Any], experiment: str) -> str:
+    """The claims about one experiment as Markdown; empty if there are none.
 
-
-def _table(claims: Mapping[str, Claim], findings: Mapping[str, Finding]) -> str:
+    Args:
+        told: what ``claims.json`` holds.
+        experiment: its name.
+    """
     rows = [["claim", "source", "quantity", "expected", "measured (95 %)", "outcome", "run"]]
-    for name, claim in claims.items():
-        finding = findings[name]
-        states = f"{claim.states} {claim.reading}".strip()
-        link = f"[{finding.run[:8]}]({finding.address})" if finding.run else "-"
-        found = [expected(claim), measured(finding), finding.outcome, link]
-        rows.append([f"`{name}`: {states}", claim.source, quantity(claim), *found])
-    return aligned(rows)
+    for name, one in told.items():
+        claim, finding = Claim.model_validate(one["claim"]), Finding(**one["finding"])
+        if claim.experiment == experiment:
+            rows.append([f"`{name}`: {claim.states}", *_cells(claim, finding)])
+    return aligned(rows) if len(rows) > 1 else ""
+
+
+def _cells(claim: Claim, finding: Finding) -> list[str]:
+    link = f"[{finding.run[:8]}]({finding.address})" if finding.run else "-"
+    found = [expected(claim), measured(finding), finding.outcome, link]
+    return [claim.source, f"{quantity(claim)}: {claim.reading}".removesuffix(": "), *found]
 
 
 def quantity(claim: Claim) -> str:

@@ -20,9 +20,11 @@ from versus.experiments.dsn.outputs import (
 )
 from versus.experiments.dsn.pictures.comparison import plots, plots_of_csv
 
+QUESTION = "Which scorer finds the key poses of an animation, and does it beat rules?"
 __all__ = [
     "ALIASES",
     "LIVE_METRICS",
+    "QUESTION",
     "Comparison",
     "build",
     "epilogue",

@@ -46,10 +46,12 @@ def __getattr__(name: str) -> Any:
     return getattr(api, name)
 
 
+QUESTION = "Is it better to descend a learned energy than to answer in one pass?"
 __all__ = [
     "ALIASES",
     "CONSOLE_SECONDS",
     "LIVE_METRICS",
+    "QUESTION",
     "Comparison",
     "build",
     "ending",

@@ -20,8 +20,10 @@ from versus.experiments.memory.outputs import (
 from versus.experiments.memory.results import describe_run
 from versus.experiments.memory.tuning import tune
 
+QUESTION = "Which rule of updating a memory predicts best, on which streams, at what cost?"
 __all__ = [
     "ALIASES",
+    "QUESTION",
     "Comparison",
     "build",
     "describe_run",

@@ -22,6 +22,7 @@ from versus.experiments.ordering.outputs import (
 from versus.experiments.ordering.probe import activations
 from versus.experiments.ordering.stacking import stacks
 
+QUESTION = "Does it matter in which order the same examples are shown?"
 ALSO_KNOWN_AS = ("mod_arithmetic",)
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "HOOKS",
     "HOOK_GROUPS",
     "LIVE_METRICS",
+    "QUESTION",
     "Comparison",
     "activations",
     "build",

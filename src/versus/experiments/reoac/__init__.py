@@ -26,10 +26,12 @@ from versus.experiments.reoac.pretraining import stage as pretraining
 if TYPE_CHECKING:
     from versus.core.distributed import Team
 
+QUESTION = "Does a learned policy write answers with fewer passes?"
 __all__ = [
     "ALIASES",
     "LIVE_METRICS",
     "PLOT_OPTIONS",
+    "QUESTION",
     "Comparison",
     "build",
     "closeups",

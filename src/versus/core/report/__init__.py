@@ -1,0 +1,1 @@
+"""The report: what all experiments of a profile found, as one page."""
