@@ -14,7 +14,7 @@ from versus.core import comparison as statistics
 from versus.core import config as configs
 from versus.core import stacks
 from versus.core.display import Display
-from versus.core.experiment import Experiment, ModelPart
+from versus.core.experiment import Experiment, ModelPart, about, question
 from versus.core.hooks import catalogue
 from versus.core.hooks.about import digest as hooks_digest
 from versus.core.models import write_model
@@ -109,6 +109,7 @@ def describe(
     per_variant = "variant" if stacked else "run"
     return {
         "experiment": comparison.experiment,
+        "note": _note(comparison.experiment),
         "name": f"{comparison.experiment} {places.profile}",
         "digest": comparison.digest(),
         "seeds": list(comparison.seed_list),
@@ -134,6 +135,16 @@ def describe(
         # A grid is exploration: its models stay in the results folder.
         "register": not any(len(v) > 1 for k, v in comparison.grid.items() if _is_number(v[0])),
     }
+
+
+def _note(name: str) -> str:
+    """How the UI describes the experiment."""
+    return (
+        f"**{question(name)}** {about(name)}\n\n"
+        "A run of kind `comparison` holds a verdict (its description), tables and pictures; the "
+        "runs below it are its variants, or single trainings. Runs of kind `study` are searches, "
+        "runs of kind `evaluation` measure registered models."
+    )
 
 
 def _hook_tags(experiment: Experiment, comparison: BaseComparison) -> dict[str, str]:

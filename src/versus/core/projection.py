@@ -43,7 +43,9 @@ class Projection:
     def __init__(self, work: WorkFolder, store: "Store") -> None:
         self.work = work
         self.store = store
-        self.experiment = store.experiment(work.described["experiment"])
+        self.experiment = store.experiment(
+            work.described["experiment"], work.described.get("note", "")
+        )
         self.state = resumed(work.path, store, self.experiment)
 
     def _save(self) -> None:

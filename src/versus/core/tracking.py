@@ -39,6 +39,8 @@ __all__ = [
     "tracking_uri",
 ]
 
+NOTE = "mlflow.note.content"
+"""Tag of an experiment or run that the UI shows as its description."""
 PAUSES = (0.5, 1.0, 2.0)  # seconds before another try at a locked sqlite file
 PATIENCE = 10.0  # seconds after which a locked file is given up
 METRICS_AT_ONCE, OTHERS_AT_ONCE = 1000, 100  # limits of MLflow's log_batch
@@ -123,8 +125,12 @@ class Store:
         self.root = root
         self.client = connect(uri)
 
-    def experiment(self, name: str) -> str:
+    def experiment(self, name: str, note: str = "") -> str:
         """Id of the experiment ``name``, made where it is missing.
+
+        Args:
+            name: of the experiment.
+            note: Markdown that a new one is described with.
 
         Raises:
             TrackingError: if the user has deleted it.
@@ -136,7 +142,8 @@ class Store:
             local = self.uri.startswith("sqlite:")
             location = (self.root.resolve() / "mlruns" / name).as_uri() if local else None
             try:
-                return self.client.create_experiment(name, artifact_location=location)
+                tags = {NOTE: note} if note else {}
+                return self.client.create_experiment(name, location, tags)
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise

@@ -43,6 +43,7 @@ def experiment(root: Path) -> str:
 def described(children: str) -> dict[str, Any]:
     return {
         "experiment": "toy",
+        "note": "**Why?**",
         "name": "toy smoke",
         "digest": "c" * 32,
         "profile": "smoke",
@@ -160,6 +161,8 @@ def test_a_finished_comparison_is_shown_whole(root: Path, client: MlflowClient) 
     assert parent.data.tags["kind"] == "comparison"
     assert parent.data.tags["data_digest"] == "d" * 32
     assert parent.data.tags["mlflow.note.content"] == "Omega wins.\n"
+    whole = client.get_experiment(parent.info.experiment_id)
+    assert whole.tags["mlflow.note.content"] == "**Why?**"
     assert dataset_digests(parent) == ["d" * 32]
     expected = [(step, 1000 + step, value("Omega", 1, step)) for step in range(4)]
     assert series(client, child, "train/loss") == expected
