@@ -62,8 +62,9 @@ def register(
     tags: Mapping[str, str] | None = None,
     metrics: Mapping[str, float] | None = None,
     example: Example | None = None,
+    candidate: bool = True,
 ) -> str:
-    """Register the model of a folder as a version of ``name`` with the alias ``candidate``.
+    """Register the model of a folder as a version of ``name``.
 
     Args:
         name: registered name.
@@ -73,6 +74,7 @@ def register(
         tags: tags of the version.
         metrics: shown with the model.
         example: arrays in and out, from which the signature is made.
+        candidate: whether the version gets the alias ``candidate``.
 
     Returns:
         The version; the one that is there if these contents were registered for this run before.
@@ -92,7 +94,8 @@ def register(
         if version is None:
             model_id = _logged_model(store, name, run_id, contents, paths, metrics or {}, example)
             version = _make_version(store.client, name, run_id, model_id, all_tags)
-        _nominate(store.client, name, version)
+        if candidate:
+            _nominate(store.client, name, version)
     return version
 
 
@@ -170,11 +173,19 @@ def _upload(
             python_model=str(Path(__file__).with_name("pyfunc_model.py")),
             artifacts={key: str(path) for key, path in paths.items()},
             mlflow_model=description,
-            signature=infer_signature(*map(dict, example)) if example else None,
+            signature=infer_signature(*map(_as_seen, example)) if example else None,
             pip_requirements=_requirements(),
         )
         client.log_model_artifacts(model.model_id, str(target))
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+
+
+def _as_seen(arrays: Mapping[str, Any]) -> Any:
+    """Arrays by name; texts make them columns of a table, which is how MLflow takes texts."""
+    import pandas as pd
+
+    texts = any(array.dtype.kind == "U" for array in arrays.values())
+    return pd.DataFrame(dict(arrays)) if texts else dict(arrays)
 
 
 @contextmanager
