@@ -26,6 +26,7 @@ HOOK_GROUPS: Mapping[str, Sequence[str]] = GENERIC_GROUPS
 LIVE_METRICS: Sequence[str] = ()
 CONSOLE_SECONDS = 5.0
 PLOT_OPTIONS: "Sequence[Option]" = ()
+REQUIREMENTS: Sequence[str] = ()
 
 
 def censored_at(comparison: Any) -> Mapping[str, float]:
@@ -167,7 +168,7 @@ def predict_files(part: "ModelPart", inputs: Sequence[Path], out: Path, display:
     experiment = part.config["experiment"]
     raise ConfigError(
         f"versus predict: experiment {experiment} has nothing to predict from files; its models "
-        "answer arrays, through mlflow.pyfunc.load_model"
+        "answer arrays, where they answer: load them with mlflow.pyfunc.load_model"
     )
 
 

@@ -95,6 +95,7 @@ def _register(results: Path, links: tracking.Links, described: Mapping[str, Any]
             root=project_root(),
             tags=tags,
             example=(example, experiment.predictor(part)(example)) if example else None,
+            needs=experiment.REQUIREMENTS,
         )
 
 

@@ -107,6 +107,8 @@ class Experiment(Protocol):
     """Least time between two prints of a training's metrics; 0 = every record is told."""
     PLOT_OPTIONS: Sequence["Option"]
     """Further options of ``versus plots``, for :meth:`closeups`."""
+    REQUIREMENTS: Sequence[str]
+    """Packages that its registered models need beyond those of all models."""
 
     def stages(self) -> Mapping[str, Stage]:
         """The data stages, in order."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from versus.core import fetching
+from versus.core import defaults, fetching
 from versus.core.champions import CHAMPION
+from versus.core.display import Display
 from versus.core.errors import ConfigError, DataError, RegistryError
 from versus.core.evaluation import read_suite
-from versus.core.experiment import Experiment, ModelPart
+from versus.core.experiment import Experiment, ModelPart, find
 from versus.core.models import read_model
 from versus.core.paths import project_root, shown
 from versus.core.promotion import name_of
@@ -24,10 +24,13 @@ def chosen(experiment: str, path: Path | None, uri: str | None) -> ModelPart:
     """The model of a folder or of the registry; where neither is named, the champion.
 
     Raises:
-        ConfigError: if both are named, or the model is another experiment's.
+        ConfigError: if both are named, the model is another experiment's, or the experiment
+            predicts nothing from files.
         DataError: if the folder holds none, or several.
         RegistryError: if there is no such model.
     """
+    if find(experiment).predict_files is defaults.predict_files:
+        defaults.predict_files(ModelPart("", {}, {"experiment": experiment}), (), Path(), Display())
     if path is not None and uri is not None:
         raise ConfigError("--path and --model: give one of them; they name two models")
     folder = _folder(path) if path is not None else _fetched(experiment, uri)
@@ -91,9 +94,15 @@ def register_import(
     root = project_root()
     run = _import_run(part, fingerprint(folder / file for file in FILES.values()), tags)
     given = experiment.example(part)
-    example: tuple[Any, Any] | None = (given, experiment.predictor(part)(given)) if given else None
     return register(
-        part.name, folder, run_id=run, root=root, tags=tags, example=example, candidate=False
+        part.name,
+        folder,
+        run_id=run,
+        root=root,
+        tags=tags,
+        example=(given, experiment.predictor(part)(given)) if given else None,
+        candidate=False,
+        needs=experiment.REQUIREMENTS,
     )
 
 

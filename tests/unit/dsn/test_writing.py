@@ -15,6 +15,7 @@ from versus.core import paths
 from versus.core.errors import DataError
 from versus.experiments.dsn.pictures.courses import Course, course
 from versus.experiments.dsn.prediction import writing
+from versus.experiments.dsn.prediction.keyframe import Keyframe
 from versus.experiments.dsn.prediction.sheets import (
     BACKGROUND,
     CELL,
@@ -23,7 +24,7 @@ from versus.experiments.dsn.prediction.sheets import (
     Picture,
     contact_sheet,
 )
-from versus.experiments.dsn.prediction.writing import Keyframe, folder_name, write
+from versus.experiments.dsn.prediction.writing import folder_name, write
 
 HOSTILE = [
     "../../etc/passwd",

@@ -31,6 +31,7 @@ from versus.experiments.dsn.pictures.comparison import plots, plots_of_csv
 __all__ = [
     "ALIASES",
     "LIVE_METRICS",
+    "REQUIREMENTS",
     "Comparison",
     "build",
     "epilogue",
@@ -52,6 +53,9 @@ __all__ = [
     "selection_metrics",
     "stages",
 ]
+
+REQUIREMENTS = ("av", "opencv-python-headless", "scenedetect-headless", "transformers")
+"""Of models that read videos."""
 
 
 def stages() -> Mapping[str, Stage]:

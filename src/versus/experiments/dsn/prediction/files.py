@@ -64,21 +64,20 @@ def predict_files(part: ModelPart, inputs: Several[Path], out: Path, display: Di
 
 
 def listed(inputs: Several[Path]) -> list[Input]:
-    """The videos that files and folders mean, in their order.
+    """The videos that files and folders mean, in their order, each once.
 
     Raises:
         ConfigError: if two have the same name.
         DataError: if there is no such file or folder, or no video in a folder.
     """
-    found = [video for path in inputs for video in _inside(path)]
     first: dict[str, Path] = {}
-    for name, path in found:
-        if first.setdefault(name, path) is not path:
+    for name, path in (video for given in inputs for video in _inside(given)):
+        if first.setdefault(name, path).resolve() != path.resolve():
             raise ConfigError(
                 f"--video: {shown(first[name])} and {shown(path)} would both be written to "
                 f"{name!r}; predict them apart, each with an --out of its own"
             )
-    return found
+    return [Input(name, path) for name, path in first.items()]
 
 
 def _inside(path: Path) -> Iterator[Input]:
@@ -112,10 +111,9 @@ def _predict(finder: Finder, video: Input, out: Path, display: Display) -> str:
         )
     course = courses.course(*found)._replace(video=video.name)
     folder = writing.write(out, video.name, _pictures(film, keyframes), keyframes, course)
-    return (
-        f"{shown(video.path)}: {len(keyframes)} key frames of {len(found.scenes)} scenes, "
-        f"{len(film.times)} frames: {shown(folder)}"
-    )
+    counts = (len(keyframes), "key frame"), (len(found.scenes), "scene"), (len(film.times), "frame")
+    chosen, scenes, frames = (f"{count} {name}{'s' * (count != 1)}" for count, name in counts)
+    return f"{shown(video.path)}: {chosen} of {scenes}, {frames}: {shown(folder)}"
 
 
 def _pictures(film: Film, keyframes: Several[Keyframe]) -> Iterator[Picture]:
