@@ -84,7 +84,7 @@ def read(path: Path, *, motion: bool) -> FeatureFile:
 
 def _arrays(path: Path) -> Arrays:
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             if not isinstance(held, np.lib.npyio.NpzFile):
                 raise _unfit(path, "is a single array")
             return dict(held)
