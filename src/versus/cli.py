@@ -18,6 +18,8 @@ usage: versus VERB [EXPERIMENT] [options] [--key value ...]
   compare X             verdict and plots again, from the tables on disk
   evaluate X            measure registered models; reproduces the training's metrics
   promote X             make candidates champions where they are better; --rollback, --history
+  predict X --input F   what a model finds in files of your own: a file, files or a folder
+  import X FILE         a checkpoint of the seed document as a folder and a registered model
   export X --path DIR   weights as one file (--format pt for torch.load)
   search X --trials N   look for better settings on the tuning seeds (Optuna)
   plots X [--csv FILE]  pictures of a finished comparison, or of a table from elsewhere
@@ -40,6 +42,8 @@ VERBS = {
     "compare": "comparisons.compare",
     "evaluate": "models.evaluate",
     "promote": "models.promote",
+    "predict": "files.predict",
+    "import": "files.import_checkpoint",
     "export": "models.export",
     "search": "comparisons.search",
     "plots": "comparisons.plots",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from versus.core.errors import ConfigError, DataError
 from versus.core.hooks.library.groups import GENERIC_GROUPS
-from versus.core.runs import RunConfig
+from versus.core.runs import RunConfig, RunKey
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from versus.core.arguments import Option
     from versus.core.display import Display
     from versus.core.distributed import Team
+    from versus.core.exhibits import Exhibits
     from versus.core.experiment import ModelPart, Predictor
     from versus.core.sinks import Record
     from versus.core.stages import Places
@@ -25,6 +26,7 @@ HOOK_GROUPS: Mapping[str, Sequence[str]] = GENERIC_GROUPS
 LIVE_METRICS: Sequence[str] = ()
 CONSOLE_SECONDS = 5.0
 PLOT_OPTIONS: "Sequence[Option]" = ()
+REQUIREMENTS: Sequence[str] = ()
 
 
 def censored_at(comparison: Any) -> Mapping[str, float]:
@@ -155,6 +157,33 @@ def predictor(part: "ModelPart") -> "Predictor":
     """
     experiment = part.config["experiment"]
     raise DataError(f"{part.name}: answers nothing; experiment {experiment} defines no predictor()")
+
+
+def predict_files(part: "ModelPart", inputs: Sequence[Path], out: Path, display: "Display") -> None:
+    """Nothing.
+
+    Raises:
+        ConfigError: always.
+    """
+    experiment = part.config["experiment"]
+    raise ConfigError(
+        f"versus predict: experiment {experiment} has nothing to predict from files; its models "
+        "answer arrays, where they answer: load them with mlflow.pyfunc.load_model"
+    )
+
+
+def import_model(file: Path, settings: Mapping[str, Any]) -> "ModelPart":
+    """Nothing.
+
+    Raises:
+        ConfigError: always.
+    """
+    raise ConfigError(f"versus import: this experiment takes no checkpoints, received {file}")
+
+
+def exhibits(learner: Any) -> "Mapping[RunKey, Exhibits]":
+    """Nothing."""
+    return {}
 
 
 def describe_run(results: Path) -> str:

@@ -99,6 +99,7 @@ def _register(
             root=project_root(),
             tags=tags,
             example=(example, experiment.predictor(part)(example)) if example else None,
+            needs=experiment.REQUIREMENTS,
         )
         found[folder.name] = {"name": part.name, "version": version}
     return found

@@ -15,7 +15,7 @@ import versus.experiments
 from versus.core import defaults
 from versus.core.config import Section
 from versus.core.errors import ConfigError
-from versus.core.runs import RunConfig
+from versus.core.runs import RunConfig, RunKey
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from versus.core.arguments import Option
     from versus.core.display import Display
     from versus.core.distributed import Team
+    from versus.core.exhibits import Exhibits
     from versus.core.learner import Learner
     from versus.core.sinks import Record
     from versus.core.stages import Places
@@ -106,6 +107,8 @@ class Experiment(Protocol):
     """Least time between two prints of a training's metrics; 0 = every record is told."""
     PLOT_OPTIONS: Sequence["Option"]
     """Further options of ``versus plots``, for :meth:`closeups`."""
+    REQUIREMENTS: Sequence[str]
+    """Packages that its registered models need beyond those of all models."""
 
     def stages(self) -> Mapping[str, Stage]:
         """The data stages, in order."""
@@ -148,6 +151,20 @@ class Experiment(Protocol):
 
     def predictor(self, part: ModelPart) -> Predictor:
         """Arrays in, arrays out: what the registered model answers."""
+
+    def predict_files(
+        self, part: ModelPart, inputs: Sequence[Path], out: Path, display: "Display"
+    ) -> None:
+        """Write what the model finds in files and folders of the user's own.
+
+        What one file lacks does not stop the others; an error at the end tells of it.
+        """
+
+    def import_model(self, file: Path, settings: Mapping[str, Any]) -> ModelPart:
+        """A checkpoint of the seed document; ``settings`` are dotted keys of the comparison."""
+
+    def exhibits(self, learner: Any) -> "Mapping[RunKey, Exhibits]":
+        """Histograms and pictures of trained runs."""
 
     def notes(self, comparison: Any, data: Path) -> list[str]:
         """What the user should know before the training starts."""

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -62,8 +62,10 @@ def register(
     tags: Mapping[str, str] | None = None,
     metrics: Mapping[str, float] | None = None,
     example: Example | None = None,
+    candidate: bool = True,
+    needs: Sequence[str] = (),
 ) -> str:
-    """Register the model of a folder as a version of ``name`` with the alias ``candidate``.
+    """Register the model of a folder as a version of ``name``.
 
     Args:
         name: registered name.
@@ -73,6 +75,8 @@ def register(
         tags: tags of the version.
         metrics: shown with the model.
         example: arrays in and out, from which the signature is made.
+        candidate: whether the version gets the alias ``candidate``.
+        needs: packages beyond :data:`NEEDED` that the model cannot do without.
 
     Returns:
         The version; the one that is there if these contents were registered for this run before.
@@ -90,9 +94,12 @@ def register(
         all_tags = {**(tags or {}), CONTENTS: contents, ENVIRONMENT: environment()}
         version = _known_version(store.client, name, run_id, all_tags)
         if version is None:
-            model_id = _logged_model(store, name, run_id, contents, paths, metrics or {}, example)
+            model_id = _logged_model(
+                store, name, run_id, contents, paths, metrics or {}, example, needs
+            )
             version = _make_version(store.client, name, run_id, model_id, all_tags)
-        _nominate(store.client, name, version)
+        if candidate:
+            _nominate(store.client, name, version)
     return version
 
 
@@ -128,6 +135,7 @@ def _logged_model(
     paths: Mapping[str, Path],
     metrics: Mapping[str, float],
     example: Example | None,
+    needs: Sequence[str],
 ) -> str:
     """Id of the logged model with these contents; what a kill left half-made is removed."""
     experiment = store.client.get_run(run_id).info.experiment_id
@@ -139,7 +147,7 @@ def _logged_model(
     model = store.client.create_logged_model(
         experiment, name, source_run_id=run_id, tags={CONTENTS: contents}, model_type="pyfunc"
     )
-    _upload(store.client, model, run_id, paths, example)
+    _upload(store.client, model, run_id, paths, example, needs)
     _log_metrics(store.client, run_id, model.model_id, metrics)
     store.client.finalize_logged_model(model.model_id, "READY")
     return str(model.model_id)
@@ -151,6 +159,7 @@ def _upload(
     run_id: str,
     paths: Mapping[str, Path],
     example: Example | None,
+    needs: Sequence[str],
 ) -> None:
     with _without_advice():
         from mlflow import pyfunc
@@ -170,11 +179,19 @@ def _upload(
             python_model=str(Path(__file__).with_name("pyfunc_model.py")),
             artifacts={key: str(path) for key, path in paths.items()},
             mlflow_model=description,
-            signature=infer_signature(*map(dict, example)) if example else None,
-            pip_requirements=_requirements(),
+            signature=infer_signature(*map(_as_seen, example)) if example else None,
+            pip_requirements=_requirements(needs),
         )
         client.log_model_artifacts(model.model_id, str(target))
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+
+
+def _as_seen(arrays: Mapping[str, Any]) -> Any:
+    """Arrays by name; texts make them columns of a table, which is how MLflow takes texts."""
+    import pandas as pd
+
+    texts = any(array.dtype.kind == "U" for array in arrays.values())
+    return pd.DataFrame(dict(arrays)) if texts else dict(arrays)
 
 
 @contextmanager
@@ -185,9 +202,9 @@ def _without_advice() -> Iterator[None]:
         yield
 
 
-def _requirements() -> list[str]:
+def _requirements(needs: Sequence[str]) -> list[str]:
     """Pins of what is installed."""
-    return [f"{name}=={_version_of(name)}" for name in NEEDED]
+    return [f"{name}=={_version_of(name)}" for name in sorted({*NEEDED, *needs})]
 
 
 def _log_metrics(

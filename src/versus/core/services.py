@@ -8,12 +8,15 @@ import math
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from versus.core.errors import ConfigError
 from versus.core.paths import discard
 from versus.core.runs import RunKey
 from versus.core.sinks import Record, read_from
+
+if TYPE_CHECKING:
+    from versus.core.exhibits import Exhibits
 
 
 class SeriesSink(ABC):
@@ -76,7 +79,7 @@ class TensorBoardSink(SeriesSink):
         """A writer in an empty folder."""
         from torch.utils.tensorboard import SummaryWriter
 
-        folder = self.folder / run.variant / f"seed-{run.seed}"
+        folder = _events(self.folder, run)
         if folder.is_dir():
             discard(folder)
         return SummaryWriter(str(folder))
@@ -90,6 +93,22 @@ class TensorBoardSink(SeriesSink):
     def end(self, writer: Any) -> None:
         """Close the event file."""
         writer.close()
+
+    @staticmethod
+    def add(folder: Path, run: RunKey, exhibits: "Exhibits", step: int) -> None:
+        """Add histograms and pictures to what a finished training has sent."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        writer: Any = SummaryWriter(str(_events(folder, run)))
+        for name, values in exhibits.histograms.items():
+            writer.add_histogram(name, values, step)
+        for name, pictures in exhibits.pictures.items():
+            writer.add_images(name, pictures, step, dataformats="NHWC")
+        writer.close()
+
+
+def _events(folder: Path, run: RunKey) -> Path:
+    return folder / run.variant / f"seed-{run.seed}"
 
 
 class WandbSink(SeriesSink):

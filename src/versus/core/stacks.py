@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from versus.core import runfiles
+from versus.core import exhibits, runfiles
 from versus.core.display import Display
 from versus.core.errors import TrainingError
 from versus.core.experiment import Experiment, ModelPart
@@ -66,6 +66,8 @@ def train_all(
                 lost.append(all_diverged)
         tables = _tables(experiment, trainer, finals)
         runfiles.write(trainer, stack, tables.metrics, tables.cost, places)
+        shown, steps = experiment.exhibits(learner), trainer.position.step
+        exhibits.write(shown, places, comparison.log.tensorboard, steps)
         parts.append(tables)
         _say(display, experiment.ending(stack, tables.metrics))
     if len(lost) == len(stacks):

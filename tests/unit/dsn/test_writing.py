@@ -15,6 +15,7 @@ from versus.core import paths
 from versus.core.errors import DataError
 from versus.experiments.dsn.pictures.courses import Course, course
 from versus.experiments.dsn.prediction import writing
+from versus.experiments.dsn.prediction.keyframe import Keyframe
 from versus.experiments.dsn.prediction.sheets import (
     BACKGROUND,
     CELL,
@@ -22,8 +23,9 @@ from versus.experiments.dsn.prediction.sheets import (
     TEXT,
     Picture,
     contact_sheet,
+    thumbnail,
 )
-from versus.experiments.dsn.prediction.writing import Keyframe, folder_name, write
+from versus.experiments.dsn.prediction.writing import folder_name, write
 
 HOSTILE = [
     "../../etc/passwd",
@@ -175,7 +177,7 @@ def test_two_videos_never_share_a_folder(one: str, other: str) -> None:
 
 def test_a_sheet_has_every_picture_at_its_place() -> None:
     shots = [picture(shade) for shade in (0, 40, 80, 120, 160, 200)]
-    sheet = np.asarray(contact_sheet(shots, [str(n) for n in range(6)]))
+    sheet = np.asarray(contact_sheet([thumbnail(s) for s in shots], [str(n) for n in range(6)]))
     height = CELL * 36 // 64
     assert sheet.shape == (
         MARGIN + 2 * (height + TEXT + 2 * MARGIN),
@@ -192,8 +194,15 @@ def test_a_sheet_has_every_picture_at_its_place() -> None:
     assert tuple(sheet[-MARGIN - TEXT - 20, -CELL // 2].tolist()) == BACKGROUND
 
 
+def test_many_pictures_make_a_square() -> None:
+    sheet = contact_sheet([thumbnail(picture(0))] * 36, [""] * 36)
+    assert sheet.width == MARGIN + 6 * (CELL + MARGIN)
+    assert sheet.height == MARGIN + 6 * (CELL * 36 // 64 + TEXT + 2 * MARGIN)
+
+
 def test_pictures_of_other_shapes_keep_their_shape() -> None:
-    sheet = np.asarray(contact_sheet([picture(0, 64, 16), picture(0, 16, 64)], ["a", "b"]))
+    shots = [picture(0, 64, 16), picture(0, 16, 64)]
+    sheet = np.asarray(contact_sheet([thumbnail(s) for s in shots], ["a", "b"]))
     assert sheet.shape[1] == 3 * MARGIN + 2 * CELL
     dark = sheet[MARGIN : MARGIN + CELL, :, 0] < 128  # no red
     # The right halves of both are black: 32 by 256 and 128 by 64.

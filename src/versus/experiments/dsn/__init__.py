@@ -9,7 +9,15 @@ from versus.core.runs import RunConfig
 from versus.experiments.dsn.config import ALIASES, Comparison
 from versus.experiments.dsn.console import LIVE_METRICS, notes, progress_line
 from versus.experiments.dsn.data import stages as data_stages
-from versus.experiments.dsn.evaluate import evaluate, models
+from versus.experiments.dsn.evaluate import (
+    evaluate,
+    example,
+    exhibits,
+    import_model,
+    models,
+    predict_files,
+    predictor,
+)
 from versus.experiments.dsn.findings import findings
 from versus.experiments.dsn.outputs import (
     epilogue,
@@ -25,22 +33,31 @@ __all__ = [
     "ALIASES",
     "LIVE_METRICS",
     "QUESTION",
+    "REQUIREMENTS",
     "Comparison",
     "build",
     "epilogue",
     "evaluate",
+    "example",
+    "exhibits",
     "findings",
+    "import_model",
     "items",
     "models",
     "notes",
     "outputs",
     "plots",
     "plots_of_csv",
+    "predict_files",
+    "predictor",
     "primary_metrics",
     "progress_line",
     "selection_metrics",
     "stages",
 ]
+
+REQUIREMENTS = ("av", "opencv-python-headless", "scenedetect-headless", "transformers")
+"""Of models that read videos."""
 
 
 def stages() -> Mapping[str, Stage]:
@@ -54,3 +71,12 @@ def build(stack: Sequence[RunConfig], data: Path) -> Any:
 
     (run,) = stack
     return ScorerLearner(run, data)
+
+
+def __getattr__(name: str) -> Any:
+    """``DSNAdvanced`` and ``DSNConfig``, the seed's names, imported when they are asked for."""
+    if name not in ("DSNAdvanced", "DSNConfig"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from versus.experiments.dsn.models import seed_names
+
+    return getattr(seed_names, name)

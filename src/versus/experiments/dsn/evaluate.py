@@ -1,22 +1,26 @@
-"""Trained scorers as registered models: measured again.
+"""Trained scorers as registered models: measured again, and what they answer.
 
 A run gives ``dsn-scorer``, and with a critic ``dsn-critic``. Both hold the weights of both.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
+from versus.core.display import Display
 from versus.core.errors import DataError
-from versus.core.experiment import ModelPart
-from versus.core.runs import RunConfig
+from versus.core.experiment import ModelPart, Predictor
+from versus.core.runs import RunConfig, RunKey
 from versus.core.seed_models import restore, runs_of
 from versus.experiments.dsn.config import Comparison
 from versus.experiments.dsn.data import shards
 
 if TYPE_CHECKING:
+    from versus.core.exhibits import Exhibits
     from versus.experiments.dsn.learning.learner import ScorerLearner
     from versus.experiments.dsn.learning.measuring import Measured
 
@@ -102,3 +106,38 @@ def _table(seed: int, split: str, of: "Measured") -> pd.DataFrame:
     }
     score = columns[F1] if F1 in columns else columns[COMPOSITE]
     return pd.DataFrame({**named, **columns, "score": score})
+
+
+def predictor(part: ModelPart) -> Predictor:
+    """Key frames of videos and feature files."""
+    from versus.experiments.dsn.prediction import answers
+
+    return answers.predictor(part)
+
+
+def example(part: ModelPart) -> dict[str, NDArray[Any]]:
+    """A feature file."""
+    from versus.experiments.dsn.prediction import answers
+
+    return answers.example(part)
+
+
+def predict_files(part: ModelPart, inputs: Sequence[Path], out: Path, display: Display) -> None:
+    """Key frames of the user's own videos."""
+    from versus.experiments.dsn.prediction import files
+
+    files.predict_files(part, inputs, out, display)
+
+
+def import_model(file: Path, settings: Mapping[str, Any]) -> ModelPart:
+    """A checkpoint of the seed document as a scorer."""
+    from versus.experiments.dsn import conversion
+
+    return conversion.part_of(file, settings)
+
+
+def exhibits(learner: "ScorerLearner") -> "Mapping[RunKey, Exhibits]":
+    """Histograms and pictures of a trained scorer."""
+    from versus.experiments.dsn.learning import exhibits as shows
+
+    return shows.exhibits(learner)

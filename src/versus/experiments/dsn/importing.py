@@ -74,14 +74,16 @@ def _unpickled(path: Path) -> Mapping[str, Any]:
         with safe_globals([(DSNConfig, PICKLED)]):
             held = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise DataError("no such file") from error
+        raise DataError("no such file; name one that exists") from error
     except UnpicklingError as error:
         first = str(error).splitlines()[0]
         raise DataError(
             f"holds what is not a weight or a setting, and was not run ({first})"
         ) from (error)
     except Exception as error:  # whatever the reader stumbles over in a torn or hostile file
-        raise DataError(f"not a checkpoint ({error})") from error
+        raise DataError(
+            f"not a checkpoint ({error!r:.200}); name a file that torch.save has written"
+        ) from error
     if not isinstance(held, Mapping):
         raise DataError(f"expected a mapping, received {type(held).__name__}")
     return held

@@ -155,6 +155,12 @@ class ScorerLearner(SingleLearner):
             return POLICIES[kind]
         return partial(spaced, gap=rows_apart(self.sequences[0], self.settings.model.selection))
 
+    @torch.no_grad()
+    def rehearsed(self, batch: Batch) -> Played:
+        """Selections as a step would draw them at the best weights; changes nothing."""
+        with self._at_best(), _reading(self.parts.network):
+            return self._play(batch, self.inputs.ready(batch.sequences))
+
     def _name(self, place: int, epoch: int) -> tuple[str, int, int]:
         return self.sequences[place].video, self.sequences[place].scene, epoch
 

@@ -46,5 +46,12 @@ def about(played: Played) -> dict[str, Tensor]:
     if played.foretold is not None:
         gap = played.foretold.detach() - total.mean(1)
         found["critic_loss"] = gap.square().mean()
+    step = {
+        "reward": found["mean_reward"],
+        "selection_count": found["selection_count"],
+        "mean_prob": found["mean_prob"],
+        "entropy": found["entropy"],
+    }
     terms = {f"reward/{name}": value.mean() for name, value in played.reward.terms.items()}
-    return {**{f"train/{name}": value for name, value in found.items()}, **terms}
+    named = {f"train/{name}": value for name, value in found.items()}
+    return {**named, **{f"step/{name}": value for name, value in step.items()}, **terms}

@@ -16,16 +16,17 @@ TEXT, MARGIN = 14, 8
 BACKGROUND, INK = (255, 255, 255), (40, 40, 40)
 
 
-def contact_sheet(pictures: Several[Picture], captions: Several[str]) -> Image.Image:
-    """Pictures in rows of up to five, from left to right, each above its caption.
+def contact_sheet(small: Several[Image.Image], captions: Several[str]) -> Image.Image:
+    """Small pictures in rows from left to right, each above its caption.
+
+    Rows hold five pictures; where there are more than 25, as many as there are rows.
 
     Args:
-        pictures: one at least; sizes may differ.
+        small: see :func:`thumbnail`; one at least.
         captions: as many.
     """
-    small = [_thumbnail(picture) for picture in pictures]
     width, height = max(one.width for one in small), max(one.height for one in small)
-    columns = min(COLUMNS, len(small))
+    columns = min(len(small), max(COLUMNS, math.ceil(math.sqrt(len(small)))))
     across, down = width + MARGIN, height + TEXT + 2 * MARGIN
     size = (MARGIN + columns * across, MARGIN + math.ceil(len(small) / columns) * down)
     sheet = Image.new("RGB", size, BACKGROUND)
@@ -37,7 +38,7 @@ def contact_sheet(pictures: Several[Picture], captions: Several[str]) -> Image.I
     return sheet
 
 
-def _thumbnail(picture: Picture) -> Image.Image:
+def thumbnail(picture: Picture) -> Image.Image:
     """Scaled to fit into a cell; a smaller picture is enlarged, so that all look alike."""
     image = Image.fromarray(picture)
     scale = CELL / max(image.size)

@@ -15,10 +15,9 @@ import shutil
 import tempfile
 import unicodedata
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Several
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -26,7 +25,8 @@ from PIL import Image
 from versus.core import drawing, paths
 from versus.core.errors import DataError
 from versus.experiments.dsn.pictures import courses
-from versus.experiments.dsn.prediction.sheets import Picture, contact_sheet
+from versus.experiments.dsn.prediction.keyframe import Keyframe
+from versus.experiments.dsn.prediction.sheets import Picture, contact_sheet, thumbnail
 
 INDEX, SHEET, SCORES = "keyframes.json", "contact_sheet.png", "scores.png"
 LONGEST = 80
@@ -35,24 +35,10 @@ RESERVED = {"con", "prn", "aux", "nul"} | {f"{p}{n}" for p in ("com", "lpt") for
 """Names that Windows keeps for devices, with any extension."""
 
 
-class Keyframe(NamedTuple):
-    """One key frame.
-
-    Attributes:
-        frame: of the file.
-        time: when it is shown, in seconds.
-        score: of the scorer.
-    """
-
-    frame: int
-    time: float
-    score: float
-
-
 def write(
     out: Path,
     video: str,
-    pictures: Several[Picture],
+    pictures: Iterable[Picture],
     keyframes: Several[Keyframe],
     course: courses.Course,
 ) -> Path:
@@ -61,7 +47,8 @@ def write(
     Args:
         out: folder of all videos.
         video: name of the video; any text.
-        pictures: RGB of every key frame, ``[H, W, 3]`` uint8.
+        pictures: RGB of every key frame, ``[H, W, 3]`` uint8; taken one after the other, so that
+            those of a long film need not be in memory together.
         keyframes: in the same order.
         course: scores along the video.
 
@@ -72,17 +59,14 @@ def write(
         DataError: if pictures and key frames do not fit each other, a number is not finite, the
             folder holds other files, or the disk refuses; nothing is changed then.
     """
-    _check(video, pictures, keyframes)
+    _check(video, keyframes)
     folder = out / folder_name(video)
     with _replacing_folder(folder) as partial:
-        entries = []
-        for picture, one in zip(pictures, keyframes, strict=True):
-            name = f"frame_{one.frame:06d}.png"
-            Image.fromarray(picture).save(partial / name)
-            entries.append({"file": name, **one._asdict()})
+        entries = [{"file": f"frame_{k.frame:06d}.png", **k._asdict()} for k in keyframes]
+        small = list(_saved(video, pictures, keyframes, partial))
         captions = [f"frame {k.frame}  {k.time:.2f} s  {k.score:.3f}" for k in keyframes]
-        if entries:
-            contact_sheet(pictures, captions).save(partial / SHEET)
+        if small:
+            contact_sheet(small, captions).save(partial / SHEET)
         with warnings.catch_warnings():
             # Names of any script are drawn; a font without them shows boxes.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
@@ -107,19 +91,32 @@ def folder_name(video: str) -> str:
     return f"{short.replace('.', '_') or 'video'}-{digest}"
 
 
-def _check(video: str, pictures: Several[Picture], keyframes: Several[Keyframe]) -> None:
-    if len(pictures) != len(keyframes):
-        raise DataError(f"{video}: {len(pictures)} pictures of {len(keyframes)} key frames")
-    for picture, one in zip(pictures, keyframes, strict=True):
+def _check(video: str, keyframes: Several[Keyframe]) -> None:
+    for one in keyframes:
+        if not np.isfinite([one.time, one.score]).all():
+            raise DataError(f"{video}: frame {one.frame} has time {one.time}, score {one.score}")
+    if len({one.frame for one in keyframes}) < len(keyframes):
+        raise DataError(f"{video}: a frame is chosen twice")
+
+
+def _saved(
+    video: str, pictures: Iterable[Picture], keyframes: Several[Keyframe], folder: Path
+) -> Iterator[Image.Image]:
+    """Write every picture; yield it small."""
+    count = 0
+    for count, picture in enumerate(pictures, 1):
+        if count > len(keyframes):
+            break
+        one = keyframes[count - 1]
         if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
             raise DataError(
                 f"{video}: frame {one.frame} is {picture.dtype} of shape {picture.shape}; "
                 "give RGB as uint8, [H, W, 3]"
             )
-        if not np.isfinite([one.time, one.score]).all():
-            raise DataError(f"{video}: frame {one.frame} has time {one.time}, score {one.score}")
-    if len({one.frame for one in keyframes}) < len(keyframes):
-        raise DataError(f"{video}: a frame is chosen twice")
+        Image.fromarray(picture).save(folder / f"frame_{one.frame:06d}.png")
+        yield thumbnail(picture)
+    if count != len(keyframes):
+        raise DataError(f"{video}: {count} pictures of {len(keyframes)} key frames")
 
 
 @contextlib.contextmanager
