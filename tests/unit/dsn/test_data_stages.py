@@ -84,7 +84,8 @@ def test_sequences_know_their_frames_times_and_key_poses(project: Path) -> None:
         assert one.features.shape == (rows, 611)
         assert one.motion.shape == (rows, len(COLUMNS))
         assert one.colours.shape == (rows, 3, 16, 32)
-        assert one.features.dtype == one.motion.dtype == one.colours.dtype == torch.float32
+        assert one.features.dtype == one.motion.dtype == torch.float32
+        assert one.colours.dtype == torch.uint16
         assert one.keys is not None
         for key, (start, end) in zip(one.keys, one.holds, strict=True):
             assert one.span[0] <= start <= key < end <= one.span[1]
