@@ -69,7 +69,9 @@ def ingest(comparison: Prepared, folder: Path) -> Mapping[str, Any] | None:
             "was made; start it again"
         )
     if data.source == "seed_layout":
-        return {"videos": len(seed_layout.scenes_in(source))}
+        names = list(seed_layout.scenes_in(source))
+        files.check_splits(names, data)
+        return {"videos": len(names)}
     skipped = files.ingest(data, folder)
     return {"videos": len(files.listed_videos(folder)), "skipped": skipped}
 
