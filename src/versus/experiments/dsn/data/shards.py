@@ -75,8 +75,9 @@ def read(folder: Path, split: str) -> list[Sequence]:
             f"{shown(path)}: not readable ({error}); remove {shown(folder)} and prepare the data "
             "again"
         ) from error
-    if not all(bool(part.isfinite().all()) for part in arrays["features"].split(ROWS)):
-        raise DataError(f"{shown(path)}: features hold NaN or infinity; extract them again")
+    for name in ("features", "motion"):
+        if not all(bool(part.isfinite().all()) for part in arrays[name].split(ROWS)):
+            raise DataError(f"{shown(path)}: {name} hold NaN or infinity; extract them again")
     return [_sequence(one, arrays) for one in index["sequences"]]
 
 
