@@ -123,6 +123,24 @@ def test_nothing_is_kept_where_the_limit_is_zero() -> None:
     assert recent.counts() == Counts(hits=0, misses=2, size=0)
 
 
+def test_values_in_memory_are_made_once_by_many_threads() -> None:
+    """Of as many as are kept; counts add up, and nobody gets another one's value."""
+    recent: Recent[int] = Recent(4)
+    made: list[int] = []
+    asked = [number % 4 for number in range(400)]
+
+    def slow(number: int) -> int:
+        made.append(number)
+        time.sleep(0.002)
+        return number * number
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda n: recent.get(n, lambda: slow(n)), asked))
+    assert found == [number * number for number in asked]
+    assert sorted(made) == [0, 1, 2, 3]
+    assert recent.counts() == Counts(hits=396, misses=4, size=4)
+
+
 # --- extraction -----------------------------------------------------------------------------------
 
 
@@ -232,3 +250,15 @@ def test_features_that_are_not_finite_are_refused(
     with pytest.raises(DataError, match=r"clip\.mp4: its features hold NaN"):
         Extraction(Features(), cache).extract(look(video), "x")
     assert cache.counts().size == 0
+
+
+def test_threads_may_extract_the_same_video(video: Path, tmp_path: Path) -> None:
+    """Each has an extraction of its own, and all share the cache."""
+    film, cache = look(video), DiskCache(tmp_path / "shared")
+    alone = Extraction(Features(), DiskCache(tmp_path / "alone")).extract(film, "x")
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: Extraction(Features(), cache).extract(film, "x"), range(8)))
+    for one in found:
+        for values, expected in zip(one, alone, strict=True):
+            np.testing.assert_array_equal(values, expected)
+    assert cache.counts().size == 1

@@ -84,7 +84,8 @@ def test_sequences_know_their_frames_times_and_key_poses(project: Path) -> None:
         assert one.features.shape == (rows, 611)
         assert one.motion.shape == (rows, len(COLUMNS))
         assert one.colours.shape == (rows, 3, 16, 32)
-        assert one.features.dtype == one.motion.dtype == one.colours.dtype == torch.float32
+        assert one.features.dtype == one.motion.dtype == torch.float32
+        assert one.colours.dtype == torch.uint16
         assert one.keys is not None
         for key, (start, end) in zip(one.keys, one.holds, strict=True):
             assert one.span[0] <= start <= key < end <= one.span[1]
@@ -202,6 +203,30 @@ def test_a_folder_without_videos_is_refused(project: Path) -> None:
         made(project / "data", source="videos")
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            {"folder": "two"},
+            r"two has 2 video\(s\) \(not usable: bad\.mp4\), .*for validation; put",
+        ),
+        ({"folder": "mine", "test": 0}, r"3 video\(s\).*none for test; .*data\.videos\.test \(0\)"),
+        ({"folder": "two", "validation": 0}, r"none for validation"),
+    ],
+)
+def test_too_few_videos_for_the_splits_are_refused_before_they_are_read(
+    project: Path, videos: Path, words: dict[str, Any], told: str
+) -> None:
+    for name in "01":
+        (project / "two").mkdir(exist_ok=True)
+        (project / "two" / f"{name}.mp4").write_bytes((videos / f"{name}.mp4").read_bytes())
+    (project / "two" / "bad.mp4").touch()
+    with pytest.raises(DataError, match=told):
+        made(project / "data", source="videos", videos=words)
+    assert DiskCache().counts().size == 0
+    assert not (project / "data" / "videos.json").exists()
+
+
 def test_a_folder_of_broken_files_is_refused(project: Path, videos: Path) -> None:
     for number in range(3):
         (videos / f"{number}.mp4").unlink()
@@ -213,9 +238,14 @@ def test_a_single_frame_and_a_single_scene_go_all_the_way(project: Path) -> None
     folder = project / "mine"
     write(folder / "one.mp4", np.full((1, 36, 64, 3), 80, np.uint8), 24)
     write(folder / "still.mp4", np.full((30, 35, 61, 3), 80, np.uint8), 24)
+    write(folder / "two.mp4", np.full((2, 36, 64, 3), 80, np.uint8), 24)
     data = made(project / "data", **of_videos(folder))
     found = {one.video: one for split in SPLITS for one in shards.read(data, split)}
-    assert {name: len(one.picks) for name, one in found.items()} == {"one": 1, "still": 30}
+    assert {name: len(one.picks) for name, one in found.items()} == {
+        "one": 1,
+        "still": 30,
+        "two": 2,
+    }
     assert all(torch.isfinite(one.motion).all() for one in found.values())
 
 
@@ -298,9 +328,11 @@ def test_features_of_the_layout_that_are_unusable_are_refused(
 
 
 def test_features_of_different_widths_are_refused(project: Path) -> None:
-    for name, width in (("a", 8), ("b", 16)):
+    for name, width in (("a", 8), ("b", 16), ("c", 16)):
         scene(project / "seed" / name / "scene_0000", unit_rows(6, width))
-    with pytest.raises(DataError, match=r"different widths: .*8 \(a, scene 0\).*16 \(b, scene 0\)"):
+    with pytest.raises(
+        DataError, match=r"different widths: .*8 \(a, scene 0\).*16 \([bc], scene 0\)"
+    ):
         made(project / "data", source="seed_layout", videos={"folder": "seed"})
 
 

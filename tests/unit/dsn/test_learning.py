@@ -102,6 +102,23 @@ def test_the_encoder_learns_in_every_epoch_in_spite_of_the_cache(data: Path) -> 
             assert sum(map(float, norms)) > 0
 
 
+def test_what_is_cached_does_not_depend_on_weights_or_mode(data: Path) -> None:
+    """After training, in training and in evaluation mode it is what a new learner measures."""
+    of, fresh = learner(data, {"epochs": 3}), learner(data, {"use_cache": False})
+    before = of.parts.network.head.bias.detach().clone()
+    for epoch in range(3):
+        for batch in of.batches(epoch):
+            of.train_step(batch)
+    assert not torch.equal(of.parts.network.head.bias, before)
+    places = range(len(of.sequences))
+    for training in (True, False):
+        of.parts.network.train(training)
+        known, new = of.inputs.ready(places, counted=True), fresh.inputs.ready(places)
+        assert torch.equal(known.rewards.scales, new.rewards.scales)
+        assert torch.equal(known.batch.features, new.batch.features)
+    assert of.inputs.use()["cache/misses"] == len(places)
+
+
 def test_a_moving_average_follows_the_rewards_of_its_sequence(data: Path) -> None:
     of = learner(data, {"advantage": "moving_average", "momentum": 0.5, "policy": {"episodes": 1}})
     expected = torch.zeros(len(of.sequences), dtype=torch.float64)

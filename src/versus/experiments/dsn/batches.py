@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from versus.experiments.dsn.data.features import colours
 from versus.experiments.dsn.data.sequences import Sequence
 
 
@@ -30,6 +31,13 @@ class Batch(NamedTuple):
     times: Tensor
 
 
+def colours_of(one: Sequence) -> Tensor:
+    """Distribution functions of its colours as numbers from 0 to 1, float32."""
+    if one.colours.dtype != torch.uint16:
+        return one.colours
+    return torch.from_numpy(colours.shares(one.colours.numpy()))
+
+
 def batch_of(sequences: Several[Sequence]) -> Batch:
     """Pad sequences to the longest of them."""
     lengths = torch.tensor([len(one.picks) for one in sequences])
@@ -39,6 +47,6 @@ def batch_of(sequences: Several[Sequence]) -> Batch:
         motion=pad_sequence([one.motion for one in sequences], batch_first=True),
         mask=torch.arange(int(lengths.max())) < lengths[:, None],
         gram=features @ features.transpose(1, 2),
-        colours=pad_sequence([one.colours for one in sequences], batch_first=True),
+        colours=pad_sequence([colours_of(one) for one in sequences], batch_first=True),
         times=pad_sequence([torch.from_numpy(one.times).float() for one in sequences], True),
     )

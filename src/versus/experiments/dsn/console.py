@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from versus.core.paths import read_json
 from versus.core.runs import RunConfig
@@ -31,10 +31,16 @@ def notes(comparison: "Comparison", data: Path) -> list[str]:
     """How much there is to learn from, and arguments without effect."""
     facts = read_json(data / MANIFEST).get("facts", {})
     counts = facts.get("split", {}).get("sequences", {})
-    told = ", ".join(f"{count} {split}" for split, count in counts.items())
-    skipped = facts.get("ingest", {}).get("skipped", {})
+    scenes = ", ".join(f"{count} {split}" for split, count in counts.items())
+    wanting = _wanting(facts.get("ingest", {}))
+    return [f"scenes: {scenes}", *wanting, *comparison.legacy.notes(ALIASES)]
+
+
+def _wanting(found: Mapping[str, Any]) -> list[str]:
+    """Videos that are used in part or not at all."""
+    skipped, torn = found.get("skipped", {}), found.get("missing", {})
     left_out = [f"{len(skipped)} videos could not be used: {', '.join(skipped)}"] if skipped else []
-    return [f"scenes: {told}", *left_out, *comparison.legacy.notes(ALIASES)]
+    return left_out + [f"{name}: torn, {count} frames are missing" for name, count in torn.items()]
 
 
 def progress_line(stack: Sequence[RunConfig], variant: str, records: Sequence[Record]) -> str:

@@ -10,7 +10,6 @@ import torch
 from versus.core.seeding import derive
 from versus.experiments.dsn.data.config import Videos
 from versus.experiments.dsn.data.extraction import Extracted
-from versus.experiments.dsn.data.features import colours
 from versus.experiments.dsn.data.features.motion import motion, scale
 from versus.experiments.dsn.data.sequences import FloatArray, Sequence, Span
 
@@ -54,7 +53,7 @@ def sequences_of(
                 times=times[picks],
                 features=torch.from_numpy(features),
                 motion=torch.from_numpy(moved),
-                colours=torch.from_numpy(colours.shares(extracted.colours[rows])),
+                colours=torch.from_numpy(extracted.colours[rows]),
                 keys=keys,
                 holds=holds,
             )

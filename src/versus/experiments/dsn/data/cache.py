@@ -108,7 +108,9 @@ class DiskCache(_Counting):
 
     def counts(self) -> Counts:
         """Use by this object, and entries in the folder."""
-        return Counts(self.hits, self.misses, sum(1 for _ in self.folder.glob("*/*.safetensors")))
+        return Counts(
+            self.hits, self.misses, sum(1 for _ in self.folder.glob("*/[!.]*.safetensors"))
+        )
 
 
 class Recent(_Counting, Generic[T]):

@@ -74,7 +74,7 @@ class Extraction:
         missing = [number for number, one in enumerate(found) if one is None]
         for number, lead, frames in _gathered(film, picks, missing, self._size(film)):
             made = self._piece(lead, frames)
-            _check_finite(made["features"], film)
+            _check_finite(made, film)
             found[number] = self.cache.get(keys[number], functools.partial(dict, made))
         return _joined([one for one in found if one is not None])
 
@@ -134,8 +134,8 @@ def _joined(pieces: list[Arrays]) -> Extracted:
     return Extracted(*(np.concatenate([one[name] for one in pieces]) for name in Extracted._fields))
 
 
-def _check_finite(features: npt.NDArray[np.float32], film: Film) -> None:
-    if not np.isfinite(features).all():
+def _check_finite(made: Arrays, film: Film) -> None:
+    if not all(np.isfinite(made[name]).all() for name in ("features", "changes")):
         raise DataError(
             f"{shown(film.path)}: its features hold NaN or infinity; use another extractor or "
             "another version of its weights (data.features)"

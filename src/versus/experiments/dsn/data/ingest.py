@@ -5,13 +5,14 @@ and truth. Files that cannot be read are listed with the reason, and the rest is
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from versus.core.errors import DataError
 from versus.core.paths import project_root, read_json, shown, write_json
 from versus.experiments.dsn.data.animation.clips import clip
+from versus.experiments.dsn.data.assembly import split_of
 from versus.experiments.dsn.data.config import SPLITS, DataConfig, Generated, videos_in
 from versus.experiments.dsn.data.video import Film, look, write
 
@@ -40,7 +41,7 @@ def ingest(config: DataConfig, folder: Path) -> dict[str, str]:
         File -> why it was left out.
 
     Raises:
-        DataError: if there is no such folder, no video in it, or none that can be read.
+        DataError: if there is no such folder, no video in it, none that can be read, or too few.
     """
     source = source_folder(config)
     paths = videos_in(source)
@@ -62,9 +63,33 @@ def ingest(config: DataConfig, folder: Path) -> dict[str, str]:
             f"data.videos.folder: none of the {len(paths)} files can be read; the first: "
             f"{next(iter(skipped.values()))}"
         )
+    check_splits([video["name"] for video in listed], config, skipped)
     told = [{"file": file, "reason": reason} for file, reason in skipped.items()]
     write_json(folder / INDEX, {"videos": listed, "skipped": told})
     return skipped
+
+
+def check_splits(names: Sequence[str], config: DataConfig, skipped: Collection[str] = ()) -> None:
+    """There must be videos to learn from, to choose by and to measure on.
+
+    Args:
+        names: of the videos.
+        config: how they are split.
+        skipped: files that cannot be used.
+
+    Raises:
+        DataError: if a split would be empty.
+    """
+    own = config.videos
+    empty = [split for split in SPLITS[:3] if split not in split_of(names, own).values()]
+    if empty:
+        unusable = f" (not usable: {', '.join(skipped)})" if skipped else ""
+        raise DataError(
+            f"data.videos.folder: {own.folder} has {len(names)} video(s){unusable}, which leaves "
+            f"none for {' and '.join(empty)}; put at least 3 there, cutting long ones into files, "
+            f"and let data.videos.validation ({own.validation:g}) and data.videos.test "
+            f"({own.test:g}) be above 0"
+        )
 
 
 def source_folder(config: DataConfig) -> Path:

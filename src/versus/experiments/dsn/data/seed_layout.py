@@ -7,13 +7,12 @@ stream.
 """
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from versus.core.errors import DataError
 from versus.core.paths import read_json, shown
@@ -26,6 +25,8 @@ from versus.experiments.dsn.data.sequences import Sequence
 
 FPS = 20.0
 """Rate at which the seed's script samples unless told otherwise."""
+MOST_FPS = 1e4
+"""More is a mistake."""
 
 
 def scenes_in(folder: Path) -> dict[str, list[Path]]:
@@ -64,7 +65,7 @@ def sequences(video: str, scenes: list[Path], config: Features) -> list[Sequence
     for number, scene in enumerate(scenes):
         features = read_features(scene / "feats.npy")
         facts = _facts(scene)
-        first, fps = int(facts.get("sampled_start", 0)), float(facts.get("fps_used") or FPS)
+        first, fps = facts.sampled_start, facts.fps_used or FPS
         picks = first + np.arange(len(features))
         pictures = _pictures(scene / "frames", len(features))
         extracted = Extracted(
@@ -102,10 +103,28 @@ def read_features(path: Path) -> npt.NDArray[np.float32]:
     return np.asarray(found, np.float32)
 
 
-def _facts(scene: Path) -> Mapping[str, Any]:
+class Facts(BaseModel):
+    """What is read of ``meta.json``, which may hold more."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    sampled_start: int = Field(0, ge=0)
+    """Number of the first row in the sampled stream."""
+    fps_used: float | None = Field(None, ge=0, le=MOST_FPS)
+    """Rate at which it was sampled; null or 0 = unknown."""
+
+
+def _facts(scene: Path) -> Facts:
     path = scene / "meta.json"
-    found: Mapping[str, Any] = read_json(path) if path.is_file() else {}
-    return found
+    try:
+        return Facts.model_validate(read_json(path) if path.is_file() else {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "the file"
+        raise DataError(
+            f"{shown(path)}: {key}: {first['msg'].lower()}; received {first['input']!r}; mend it, "
+            f"or remove it ({FPS:g} frames a second from 0 are assumed then)"
+        ) from error
 
 
 def _pictures(folder: Path, count: int) -> Image | None:

@@ -24,8 +24,9 @@ class Sequence(NamedTuple):
         times: when it is shown, in seconds, ``[T]``.
         features: what it looks like, ``[T, D]`` float32, rows of norm 1.
         motion: how it moves, ``[T, M]`` float32.
-        colours: distribution functions of its colours, ``[T, levels, directions, bins]`` float32;
-            without elements where they were not asked for.
+        colours: distribution functions of its colours, ``[T, levels, directions, bins]``: as they
+            are stored, uint16, or float32 from 0 to 1; without elements where they were not asked
+            for. :func:`versus.experiments.dsn.batches.colours_of` reads both.
         keys: frames of the true key poses; None = unknown.
         holds: spans during which a key pose is held; empty = unknown.
     """

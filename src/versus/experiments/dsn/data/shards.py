@@ -1,4 +1,8 @@
-"""Sequences on disk: for each split a safetensors file of all rows, and an index."""
+"""Sequences on disk: for each split a safetensors file of all rows, and an index.
+
+What is read is a view of the file, mapped into memory: the system loads what is looked at, and may
+forget it again, so that a split can be larger than memory.
+"""
 
 import itertools
 from collections.abc import Mapping
@@ -8,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+from torch import Tensor
 
 from versus.core.errors import DataError
 from versus.core.paths import read_json, replacing, shown, write_json
@@ -21,6 +25,8 @@ from versus.experiments.dsn.data.sequences import Sequence
 
 FOLDER = "sequences"
 ARRAYS = ("picks", "times", "features", "motion", "colours")
+ROWS = 4096
+"""Rows whose numbers are looked at together."""
 
 
 def write(folder: Path, split: str, sequences: Several[Sequence], about: Mapping[str, Any]) -> None:
@@ -62,14 +68,16 @@ def read(folder: Path, split: str) -> list[Sequence]:
         raise DataError(f"split: there is no {split!r}; choose one of {', '.join(SPLITS)}")
     index, path = about(folder, split), _file(folder, split, ".safetensors")
     try:
-        arrays = load_file(path)
+        with safe_open(path, "pt") as file:
+            arrays = {name: file.get_tensor(name) for name in ARRAYS}
     except (SafetensorError, OSError) as error:
         raise DataError(
             f"{shown(path)}: not readable ({error}); remove {shown(folder)} and prepare the data "
             "again"
         ) from error
-    if not np.isfinite(arrays["features"]).all():
-        raise DataError(f"{shown(path)}: features hold NaN or infinity; extract them again")
+    for name in ("features", "motion"):
+        if not all(bool(part.isfinite().all()) for part in arrays[name].split(ROWS)):
+            raise DataError(f"{shown(path)}: {name} hold NaN or infinity; extract them again")
     return [_sequence(one, arrays) for one in index["sequences"]]
 
 
@@ -90,8 +98,13 @@ def _file(folder: Path, split: str, ending: str) -> Path:
 def _rows(sequences: Several[Sequence], name: str) -> npt.NDArray[Any]:
     parts = [np.asarray(getattr(one, name)) for one in sequences]
     if name == "colours":
-        parts = [(part * colours.WHOLE).round().astype(np.uint16) for part in parts]
+        parts = [_whole(part) for part in parts]
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+
+def _whole(part: npt.NDArray[Any]) -> colours.Fractions:
+    whole = part if part.dtype == np.uint16 else (part * colours.WHOLE).round()
+    return whole.astype(np.uint16, copy=False)
 
 
 def _facts(one: Sequence) -> dict[str, Any]:
@@ -100,7 +113,7 @@ def _facts(one: Sequence) -> dict[str, Any]:
     return {**own, "keys": keys, "holds": [list(hold) for hold in one.holds]}
 
 
-def _sequence(facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Sequence:
+def _sequence(facts: Mapping[str, Any], arrays: Mapping[str, Tensor]) -> Sequence:
     rows = slice(facts["start"], facts["start"] + facts["rows"])
     keys = facts["keys"]
     return Sequence(
@@ -108,11 +121,11 @@ def _sequence(facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) 
         scene=facts["scene"],
         fps=facts["fps"],
         span=(facts["span"][0], facts["span"][1]),
-        picks=arrays["picks"][rows],
-        times=arrays["times"][rows],
-        features=torch.from_numpy(arrays["features"][rows]),
-        motion=torch.from_numpy(arrays["motion"][rows]),
-        colours=torch.from_numpy(colours.shares(arrays["colours"][rows])),
+        picks=arrays["picks"][rows].numpy(),
+        times=arrays["times"][rows].numpy(),
+        features=arrays["features"][rows],
+        motion=arrays["motion"][rows],
+        colours=arrays["colours"][rows],
         keys=None if keys is None else np.array(keys, np.int64),
         holds=tuple((first, last) for first, last in facts["holds"]),
     )

@@ -58,7 +58,7 @@ def generate(comparison: Prepared, folder: Path) -> Mapping[str, Any] | None:
 
 
 def ingest(comparison: Prepared, folder: Path) -> Mapping[str, Any] | None:
-    """List the user's videos; tells how many, and which were left out and why."""
+    """List the user's videos; tells how many, which were left out and why, and which are torn."""
     data = comparison.data
     if data.source == "generated":
         return None
@@ -69,9 +69,13 @@ def ingest(comparison: Prepared, folder: Path) -> Mapping[str, Any] | None:
             "was made; start it again"
         )
     if data.source == "seed_layout":
-        return {"videos": len(seed_layout.scenes_in(source))}
+        names = list(seed_layout.scenes_in(source))
+        files.check_splits(names, data)
+        return {"videos": len(names)}
     skipped = files.ingest(data, folder)
-    return {"videos": len(files.listed_videos(folder)), "skipped": skipped}
+    listed = files.listed_videos(folder)
+    torn = {video["name"]: video["missing"] for video in listed if video["missing"]}
+    return {"videos": len(listed), "skipped": skipped, "missing": torn}
 
 
 def scenes(comparison: Prepared, folder: Path) -> Mapping[str, Any] | None:

@@ -67,8 +67,9 @@ def look(path: Path) -> Film:
         DataError: if it cannot be read as a video, or holds no frame that can be decoded.
     """
     with _opened(path) as (container, stream):
-        stamps, count = _stamps(container, stream)
-        declared = int(stream.frames)
+        packets = [(p.pts, p.is_discard) for p in _packets(container, stream) if p.size]
+        stamps, count = _stamps([stamp for stamp, discarded in packets if not discarded])
+        missing = max(0, int(stream.frames) - len(packets))
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         unit = float(stream.time_base or 0)
     first = _first_frame(path)
@@ -78,7 +79,6 @@ def look(path: Path) -> Film:
     rotation = round(first.rotation / 90) * 90 % 360
     sides = (first.width, first.height)
     width, height = sides[::-1] if rotation % 180 else sides
-    missing = max(0, declared - len(times))
     return Film(path, times, float(fps), width, height, rotation, missing, stamps)
 
 
@@ -174,13 +174,11 @@ def _packets(container: Any, stream: Any) -> Iterator[Any]:
         yield from container.demux(stream)
 
 
-def _stamps(container: Any, stream: Any) -> tuple[IntArray, int]:
+def _stamps(found: Sequence[int | None]) -> tuple[IntArray, int]:
     """Time stamps in order of showing, none where the file has none; and how many frames."""
-    packets = [p for p in _packets(container, stream) if p.size and not p.is_discard]
-    stamps = {packet.pts for packet in packets}
-    if None in stamps or len(stamps) < len(packets):
-        return np.zeros(0, np.int64), len(packets)
-    return np.array(sorted(stamps), dtype=np.int64), len(packets)
+    if None in found or len(set(found)) < len(found):
+        return np.zeros(0, np.int64), len(found)
+    return np.sort(np.array(found, np.int64)), len(found)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Several
-from functools import cached_property
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 from versus.core.runs import RunKey
 from versus.core.seed_models import mean_of_items
 from versus.experiments.dsn import baselines
+from versus.experiments.dsn.data.cache import Recent
 from versus.experiments.dsn.data.sequences import FloatArray, IntArray, Sequence
 from versus.experiments.dsn.learning.inputs import Ready, on_device
 from versus.experiments.dsn.metrics import measured
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 BLOCK = 16
 """Sequences that a scorer reads at once, beyond training."""
+KEPT = 8
+"""Blocks that stay in memory from one measurement to the next; larger splits are read again."""
 F1, COMPOSITE, REWARD = "F1", "composite", "reward"
 LABELS = ("F1", "precision", "recall", "F1_hold", "HoldShare", "Kendall_tau", "Spearman_rho")
 """Metrics that need known key poses."""
@@ -81,12 +84,19 @@ class Gauge:
         self.videos = by_video(sequences)
         self.known = bool(sequences) and all(one.keys is not None for one in sequences)
         self._rewards = Rewards(settings.reward_settings)
+        self._scales: dict[int, Tensor] = {}
+        self._kept: Recent[Ready] = Recent(KEPT)
 
-    @cached_property
-    def _ready(self) -> list[Ready]:
-        parts = _blocks(self.sequences)
-        batches = [on_device(part, self.device) for part in parts]
-        return [Ready(batch, self._rewards.prepare(batch)) for batch in batches]
+    def _ready(self) -> Iterator[Ready]:
+        """Block after block, of which no more than :data:`KEPT` lie in memory."""
+        for number, part in enumerate(_blocks(self.sequences)):
+            yield self._kept.get(number, partial(self._block, number, part))
+
+    def _block(self, number: int, part: Several[Sequence]) -> Ready:
+        batch = on_device(part, self.device)
+        if number not in self._scales:
+            self._scales[number] = self._rewards.scales(batch)
+        return Ready(batch, self._rewards.prepare(batch, self._scales[number]))
 
     def by_rule(self, rule: str, seed: int) -> Measured:
         """What a rule without learning finds."""
@@ -106,7 +116,7 @@ class Gauge:
     @torch.no_grad()
     def scores(self, scorer: Scorer) -> Iterator[FloatArray]:
         """Probabilities of the rows of every sequence, ``[T]`` each."""
-        for batch, _ in self._ready:
+        for batch, _ in self._ready():
             logits = scorer(batch.features, batch.motion, batch.mask).double().cpu()
             for row, count in zip(logits.sigmoid(), batch.mask.sum(1).tolist(), strict=True):
                 yield row[:count].numpy()
@@ -129,7 +139,7 @@ class Gauge:
     def _worth(self, choices: list[Choice]) -> Iterator[float]:
         """The reward of what is chosen of every sequence."""
         chosen = (rows for choice in choices for rows in choice.rows)
-        for batch, rewards in self._ready:
+        for batch, rewards in self._ready():
             selection = torch.zeros(len(batch.mask), 1, batch.mask.shape[1], dtype=torch.bool)
             for place, rows in zip(
                 selection, itertools.islice(chosen, len(selection)), strict=True

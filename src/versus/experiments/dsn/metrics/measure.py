@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from versus.experiments.dsn.batches import colours_of
 from versus.experiments.dsn.data.sequences import FloatArray, IntArray, Sequence
 from versus.experiments.dsn.metrics import distances, matching, phases, ranks
 from versus.experiments.dsn.metrics.config import MetricsConfig
@@ -85,7 +86,7 @@ def likeness(
     if len(rows) > 1:
         found["Frechet"] = distances.frechet(features, rows)
     if all(scene.colours.numel() for scene in scenes):
-        colours = torch.cat([scene.colours for scene in scenes])
+        colours = torch.cat([colours_of(scene) for scene in scenes])
         found["MS_SWD"] = distances.color_swd(colours, rows)
     return found
 

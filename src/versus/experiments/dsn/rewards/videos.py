@@ -77,7 +77,9 @@ class Videos:
             DataError: if the batch has no motion.
         """
         if not self.batch.motion.shape[2]:
-            raise DataError("rewards still and motion: the sequences hold no motion")
+            raise DataError(
+                "train.rewards.weights.still, motion: the sequences hold no motion; set both to 0"
+            )
         return self.batch.motion[..., 0]
 
     @cached_property
@@ -88,7 +90,10 @@ class Videos:
             DataError: if the batch has no such columns.
         """
         if self.batch.motion.shape[2] <= max(TURNS):
-            raise DataError("reward turn: the motion of the sequences does not tell of turns")
+            raise DataError(
+                "train.rewards.weights.turn: the motion of the sequences does not tell of turns; "
+                "set it to 0"
+            )
         return self.batch.motion[..., list(TURNS)].mean(2)
 
     @cached_property
@@ -109,7 +114,10 @@ class Videos:
             DataError: if the batch has none.
         """
         if not self.batch.colours.numel():
-            raise DataError("reward color_swd: the sequences hold no colours")
+            raise DataError(
+                "train.rewards.weights.color_swd (--w_ms): the sequences hold no colours, which "
+                "need a picture of every row; set it to 0"
+            )
         return self.batch.colours.flatten(2)
 
     @cached_property

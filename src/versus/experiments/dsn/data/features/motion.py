@@ -88,7 +88,9 @@ def _residual(before: Floats, now: Floats, x: float, y: float) -> float:
         moved = np.array([[1, 0, x], [0, 1, y]])
         shifted = cv2.warpAffine(before, moved, (width, height), flags=cv2.INTER_LINEAR)
         before = np.asarray(shifted, np.float32)
-    left, top = int(np.ceil(abs(x))), int(np.ceil(abs(y)))
+    # Of a picture that is two pixels high, half a pixel of shift would leave nothing.
+    left = min(int(np.ceil(abs(x))), (width - 1) // 2)
+    top = min(int(np.ceil(abs(y))), (height - 1) // 2)
     apart = (now - before)[top : height - top, left : width - left]
     return float(np.abs(apart - apart.mean()).mean())
 
