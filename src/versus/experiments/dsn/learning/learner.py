@@ -158,7 +158,7 @@ class ScorerLearner(SingleLearner):
     @torch.no_grad()
     def rehearsed(self, batch: Batch) -> Played:
         """Selections as a step would draw them at the best weights; changes nothing."""
-        with self._at_best(), _reading(self.parts.network):
+        with self.at_best(), _reading(self.parts.network):
             return self._play(batch, self.inputs.ready(batch.sequences))
 
     def _name(self, place: int, epoch: int) -> tuple[str, int, int]:
