@@ -53,7 +53,7 @@ def _reporting(url: str) -> Iterator[None]:
     except ImportError as error:
         raise ConfigError(
             f"--storage: the driver of {hidden_password(url)} is not installed ({error}); install "
-            "it, for PostgreSQL with `pip install 'psycopg[binary]'`"
+            "it, for PostgreSQL with `pip install 'versus-lab[postgres]'`"
         ) from error
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
