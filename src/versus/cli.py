@@ -22,6 +22,7 @@ usage: versus VERB [EXPERIMENT] [options] [--key value ...]
   import X FILE         a checkpoint of the seed document as a folder and a registered model
   export X --path DIR   weights as one file (--format pt for torch.load)
   search X --trials N   look for better settings on the tuning seeds (Optuna)
+  job FOLDER PART       what machines of a cluster are told to do: see docs/operations.md
   plots X [--csv FILE]  pictures of a finished comparison, or of a table from elsewhere
   analyze X TOOL        pictures and tables of metrics and weights; analyze --list
   stage X NAME          one pipeline stage (data, train, compare, evaluate): what dvc.yaml calls
@@ -46,6 +47,7 @@ VERBS = {
     "import": "files.import_checkpoint",
     "export": "models.export",
     "search": "comparisons.search",
+    "job": "cluster.job",
     "plots": "comparisons.plots",
     "analyze": "analysis.analyze",
     "stage": "comparisons.stage",
@@ -78,7 +80,9 @@ def _say(text: str) -> int:
 
 def _run(verb: str, words: list[str]) -> int:
     from versus.core.arguments import HelpRequested
+    from versus.core.launching import lifeline
 
+    lifeline.attach()
     try:
         if verb not in VERBS:
             raise ConfigError(f"versus {verb}: no such verb; choose one of {', '.join(VERBS)}")

@@ -143,7 +143,7 @@ def evaluate_anywhere(
             f"{part.name}: was trained on data {part.config['data_digest']}, but its params give "
             f"{digest} here; the code that makes the data has changed since"
         )
-    settings = comparison.model_dump(mode="json", exclude={"search"})
+    settings = comparison.model_dump(mode="json", exclude={"search", "launcher"})
     asked = {**part.config, "comparison": settings, "reattach": reattach}
     part = replace(part, config=asked)
     items, summary = evaluate(experiment, part, places.data, suite)

@@ -17,6 +17,7 @@ from versus.core.display import Display
 from versus.core.experiment import Experiment, ModelPart, about, question
 from versus.core.hooks import catalogue
 from versus.core.hooks.about import digest as hooks_digest
+from versus.core.launching import elsewhere
 from versus.core.models import write_model
 from versus.core.paths import read_json, shown, write_json
 from versus.core.runs import BaseComparison
@@ -27,6 +28,9 @@ from versus.core.verdict import write as write_verdict
 
 ITEMS = "test_items.csv"
 """What the final evaluation found of every test item, where an experiment tells."""
+
+UNRELATED = {"search", "launcher"}
+"""Sections that are no property of results: how a search would go, and where was trained."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,17 +56,18 @@ def train(
     """
     with locked(places.work), locked(places.results):
         digest = verify(experiment, comparison, places.data)
-        if _start(experiment, comparison, places, digest, tags):
+        if start(experiment, comparison, places, digest, tags):
             display.note("already trained: the results are written again from what is there")
         for note in experiment.notes(comparison, places.data):
             display.note(note)
         with _status(places.work, send):
             settled = experiment.tune(comparison, places.data, places.work / "tune", display)
+            elsewhere.train(experiment, settled, places, display, send)
             tables = stacks.train_all(experiment, settled, places, display, send)
             publish(experiment, settled, tables, places, digest)
 
 
-def _start(
+def start(
     experiment: Experiment,
     comparison: BaseComparison,
     places: Places,
@@ -168,7 +173,7 @@ def _is_number(value: Any) -> bool:
 
 def flat(comparison: BaseComparison) -> dict[str, Any]:
     """Dotted key -> value of what all variants share."""
-    return _flat_tree(comparison.model_dump(mode="json", exclude={"variants", "tuned", "search"}))
+    return _flat_tree(comparison.model_dump(mode="json", exclude={"variants", "tuned", *UNRELATED}))
 
 
 def _flat_tree(tree: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,8 +217,7 @@ def publish(
     write_table(tables.metrics, out / "metrics.csv")
     write_table(tables.cost, out / "cost.csv")
     write_table(tables.items, out / ITEMS)
-    # How a search would go is no property of these results, and DVC's train stage does not see it.
-    settled = comparison.model_dump(mode="json", exclude={"search"})
+    settled = comparison.model_dump(mode="json", exclude=UNRELATED)
     write_json(
         out / "config.json", {**settled, "profile": places.profile, "data_digest": data_digest}
     )

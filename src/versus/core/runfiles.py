@@ -71,7 +71,8 @@ def write(
 def _config(run: RunConfig, places: Places) -> dict[str, Any]:
     """The run's own comparison: one variant, one seed."""
     settings: BaseComparison = run.config
-    tree = settings.model_dump(mode="json", exclude={"seeds", "variants", "grid", "tuning_seeds"})
+    unlike = {"seeds", "variants", "grid", "tuning_seeds", "launcher"}
+    tree = settings.model_dump(mode="json", exclude=unlike)
     own = {"seeds": [run.key.seed], "variants": {run.key.variant: {}}}
     about = {"strategy": run.key.variant, "profile": places.profile, "environment": environment()}
     return {**tree, **own, **about}

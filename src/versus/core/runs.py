@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from versus.core import config as configs
 from versus.core.config import Section
 from versus.core.errors import ConfigError
+from versus.core.launching.config import Launcher
 from versus.core.search.space import Search
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class BaseComparison(Section):
 
     # Sections that change neither a weight nor a metric, so that a finished run stays valid.
     UNHASHED: ClassVar[frozenset[str]] = frozenset(
-        {"compare", "checkpoint", "log", "children", "search"}
+        {"compare", "checkpoint", "log", "children", "search", "launcher"}
     )
 
     experiment: str
@@ -150,6 +151,7 @@ class BaseComparison(Section):
     tune: Section = Section()
     """What is settled on the tuning seeds before training; empty where an experiment has none."""
     search: Search = Search()
+    launcher: Launcher = Launcher()
 
     @field_validator("tuning_seeds", mode="before")
     @classmethod

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from versus.core import exhibits, runfiles
+from versus.core import exhibits, runfiles, stackfolder
 from versus.core.display import Display
 from versus.core.errors import TrainingError
 from versus.core.experiment import Experiment, ModelPart
@@ -49,7 +49,7 @@ def train_all(
     stacks = experiment.stacks(comparison.expand())
     parts, lost = [], []
     for number, stack in enumerate(stacks):
-        folder = places.work / "stacks" / f"{number:04d}"
+        folder = stackfolder.path_of(places, number)
         learner = experiment.build(stack, places.data)
         if number == 0:
             for note in catalogue.notes(experiment, comparison.hooks, learner):
@@ -59,11 +59,12 @@ def train_all(
         with display.training(label, learner, experiment.LIVE_METRICS) as watcher:
             sinks = _sinks(experiment, stack, folder, places, display, send)
             trainer = trainer_of(experiment, stack, learner, folder, [watcher], sinks)
-            try:
-                finals = trainer.run()
-            except TrainingError as all_diverged:
-                finals = learner.evaluate()
-                lost.append(all_diverged)
+            with stackfolder.held(folder, display.note):
+                try:
+                    finals = trainer.run()
+                except TrainingError as all_diverged:
+                    finals = learner.evaluate()
+                    lost.append(all_diverged)
         tables = _tables(experiment, trainer, finals)
         runfiles.write(trainer, stack, tables.metrics, tables.cost, places)
         shown, steps = experiment.exhibits(learner), trainer.position.step

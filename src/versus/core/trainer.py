@@ -232,7 +232,8 @@ class Trainer:
             "costs": self.costs(),
         }
         checkpoint.save(self.folder / "checkpoints", self.position.step, state)
-        write_json(self.folder / "cursor.json", {"bytes": size})
+        cursor = {"bytes": size, "finished": self.position.finished}
+        write_json(self.folder / "cursor.json", cursor)
         all_covered(self.sinks)
 
     def _resume(self) -> None:

@@ -65,6 +65,11 @@ def train(words: list[str]) -> None:
     experiment, comparison = load(name, options.config, options.profile, rest, options.overlay)
     places = adhoc_places(experiment, comparison, options.profile or "base", out=options.out)
     count = processes.count_of(options.nproc, experiment, comparison)
+    if count > 1 and comparison.launcher.kind != "local":
+        raise ConfigError(
+            f"launcher.kind: {comparison.launcher.kind} trains every stack in one process, and "
+            f"{count} were asked for; leave --nproc out, or use launcher.kind local"
+        )
     with processes.team_of(count, comparison, given) as team:
         if team is not None and team.rank:
             experiment.follow(comparison, places.data, team)
@@ -82,6 +87,7 @@ def _train(
 ) -> None:
     """Train as the options ask for, with the help of those who follow."""
     from versus.core import resuming
+    from versus.verbs import cluster
 
     if options.resume:
         resuming.check(comparison, places)
@@ -90,6 +96,9 @@ def _train(
         display.warn(f"{options.config}: made in another environment: {change}")
     tags = {"environment_changes": "; ".join(changed)} if changed else {}
     tracked = not options.no_tracking
+    if comparison.launcher.kind == "slurm":
+        cluster.submit(experiment, comparison, places, display, tracked, tags)
+        return
     run_comparison(experiment, comparison, places, display, tracked=tracked, tags=tags, team=team)
     if options.validate_checkpoints:
         resuming.validate(experiment, comparison, places, display)
@@ -148,19 +157,27 @@ def search(words: list[str]) -> None:
     trials = Option("trials", "finished trials of the whole study", positive, default=50)
     study_name = Option("study", "name of the study (default: from its params, data and code)")
     storage = Option("storage", "SQLAlchemy address for Optuna (default: optuna.db of the project)")
-    workers = Option("workers", "processes on this machine", positive, default=1)
+    about_workers = "processes on this machine, or tasks where launcher.kind says"
+    workers = Option("workers", about_workers, positive, default=1)
     own = (trials, study_name, storage, workers, UNTRACKED)
     options, rest = parse("search", about, words, CONFIG, PROFILE, OVERLAY, *own, experiment=name)
 
+    from versus.core.launching import slurm
     from versus.core.search import runner
 
     experiment, comparison = load(name, options.config, options.profile, rest, options.overlay)
-    study = runner.open_study(experiment, comparison, options.study, Display(options.quiet))
+    display = Display(options.quiet)
+    study = runner.open_study(experiment, comparison, options.study, display)
+    if comparison.launcher.kind == "slurm":
+        commands = runner.helper_words([name, *words], 1, study.name)
+        display.line(slurm.submit_search(comparison, study.folder, commands[0], options.workers))
+        return
+    here = comparison.launcher.kind == "local"
     runner.run(
         study,
         trials=options.trials,
         storage=options.storage or runner.default_storage(),
-        helpers=runner.helper_commands([name, *words], options.workers),
+        helpers=runner.helper_words([name, *words], options.workers - here, study.name),
         tracked=not options.no_tracking,
     )
 

@@ -38,7 +38,7 @@ def part(
         **{"name": "dsn-scorer", "experiment": "dsn", "variant": "own", "part": "scorer"},
         **{"features": WIDTH, "motion": len(COLUMNS), "data_digest": ""},
         "extractor": {**spec(settings.data.features), "width": WIDTH},
-        "comparison": settings.model_dump(mode="json", exclude={"search"}),
+        "comparison": settings.model_dump(mode="json", exclude={"search", "launcher"}),
         "final_metrics": {str(seed): {"best/val_score": repr(v)} for seed, v in scores.items()},
     }
     return ModelPart("dsn-scorer", weights, {**own, **config})

@@ -14,6 +14,7 @@ from versus.core import stages
 from versus.core.display import Display
 from versus.core.errors import ConfigError, TrackingError
 from versus.core.experiment import Experiment
+from versus.core.launching import elsewhere
 from versus.core.paths import project_root, read_json, shown, sweep
 from versus.core.runs import BaseComparison
 from versus.core.search import results
@@ -79,7 +80,8 @@ def run(
         study: the study.
         trials: number of finished trials of the whole study.
         storage: address of Optuna's storage.
-        helpers: one command line per further worker process.
+        helpers: words of the command line of every further worker, without ``versus``; where
+            launcher.kind is ray these are all workers, and this process waits.
         tracked: send the study to MLflow.
 
     Raises:
@@ -100,9 +102,12 @@ def run(
         study.display.note(results.describe_last(records, goals))
         sender.send("RUNNING", wait=False)
 
-    with _processes(helpers, study.display):
+    with _processes(helpers, study) as all_elsewhere:
         try:
-            store.work(trials, study.objective, after)
+            if all_elsewhere:
+                _wait_for(helpers, study, store)
+            else:
+                store.work(trials, study.objective, after)
         except BaseException:  # an interruption too; it goes on to the caller
             results.write_records(study, store.records())
             sender.send(status_of(study.folder), wait=True)
@@ -137,18 +142,36 @@ class _Sender:
 
 
 @contextmanager
-def _processes(commands: Sequence[Sequence[str]], display: Display) -> Iterator[None]:
-    """Further workers; they stop with this one."""
+def _processes(helpers: Sequence[Sequence[str]], study: Study) -> Iterator[bool]:
+    """Further workers on this machine, which stop with this one; yields whether all are others."""
+    if study.comparison.launcher.kind != "local":
+        yield True
+        return
+    commands = [[sys.executable, "-m", "versus", *words] for words in helpers]
     running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
     try:
-        yield
+        yield False
         for process in running:
             if process.wait() != 0:
-                display.warn(f"a worker ended with exit code {process.returncode}")
+                study.display.warn(f"a worker ended with exit code {process.returncode}")
     finally:
         for process in running:
             process.terminate()
             process.wait()
+
+
+def _wait_for(helpers: Sequence[Sequence[str]], study: Study, store: StudyStore) -> None:
+    """Let workers on a cluster do the trials, and tell of them."""
+    told = 0
+
+    def tick(_: object) -> None:
+        nonlocal told
+        records = store.records()
+        if len(records) > told:
+            told = len(records)
+            study.display.note(results.describe_last(records, study.goals))
+
+    elsewhere.work(helpers, study.comparison, study.folder, study.display, tick)
 
 
 def status_of(folder: Path) -> str:
@@ -185,7 +208,7 @@ def sync(display: Display) -> int:
     return sent
 
 
-def helper_commands(words: Sequence[str], workers: int) -> list[list[str]]:
-    """Command lines of the other workers: the same command, one worker each."""
-    command = [sys.executable, "-m", "versus", "search", *words, "--workers", "1", "--quiet"]
-    return [command] * (workers - 1)
+def helper_words(words: Sequence[str], workers: int, name: str) -> list[list[str]]:
+    """The same command for every other worker, on the same study and in one process."""
+    own = ["--workers", "1", "--quiet", "--study", name, "--launcher.kind", "local"]
+    return [["search", *words, *own]] * workers

@@ -56,7 +56,7 @@ def part_of(file: Path, settings: Mapping[str, Any]) -> ModelPart:
         "extractor": _extractor(found, comparison.data.features, named=EXTRACTOR in settings),
         "features": found.sizes.features,
         "motion": found.sizes.motion,
-        "comparison": comparison.model_dump(mode="json", exclude={"search"}),
+        "comparison": comparison.model_dump(mode="json", exclude={"search", "launcher"}),
         "data_digest": "",
         "final_metrics": {},
         "imported": file.name,

@@ -1,0 +1,1 @@
+"""Stacks of a comparison and workers of a study on other machines: Ray clusters and SLURM."""
