@@ -56,6 +56,12 @@ def load_latest(folder: Path) -> dict[str, Any] | None:
     return None
 
 
+def newest_step(folder: Path) -> int:
+    """The step of the newest checkpoint, readable or not; 0 where there is none."""
+    files = _files(folder)
+    return int(files[-1].stem.removeprefix("step-")) if files else 0
+
+
 def load(path: Path) -> dict[str, Any]:
     """Read one checkpoint.
 

@@ -49,15 +49,17 @@ def run(piece: Piece) -> tuple[int, str]:
         Killed: if a signal ended it.
     """
     before = Path(piece.log).stat().st_size if Path(piece.log).is_file() else 0
-    with open(piece.log, "ab") as log:
-        process = subprocess.Popen(
+    with (
+        open(piece.log, "ab") as log,
+        subprocess.Popen(
             [sys.executable, "-m", "versus", *piece.words],
             env=_environment(piece.environment),
             cwd=piece.folder,
             stdin=subprocess.PIPE,  # its lifeline
             stdout=log,
             stderr=log,
-        )
+        ) as process,
+    ):
         code = _ended(process)
     told = Path(piece.log).read_bytes()[before:].decode(errors="replace")[-TAIL:].strip()
     if code < 0:

@@ -1,6 +1,6 @@
 """What a process on another machine does for a comparison: prepare it, or train one stack."""
 
-from versus.core import pipeline, stackfolder, stages
+from versus.core import checkpoint, pipeline, stackfolder, stages
 from versus.core.display import Display
 from versus.core.errors import ConfigError, TrainingError
 from versus.core.launching.jobs import Job
@@ -41,6 +41,8 @@ def train_stack(job: Job, number: int, display: Display) -> None:
         if stackfolder.is_finished(folder):
             display.note(f"{shown(folder)}: trained already")
             return
+        if step := checkpoint.newest_step(folder / "checkpoints"):
+            display.note(f"{shown(folder)}: continues at step {step}")
         learner = experiment.build(stacks[number], job.places.data)
         trainer = trainer_of(experiment, stacks[number], learner, folder)
         try:
