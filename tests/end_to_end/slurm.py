@@ -13,7 +13,7 @@ import os, random, re, subprocess, sys
 from pathlib import Path
 
 state = Path("{state}")
-words, script = sys.argv[1:-1], Path(sys.argv[-1])
+words, script = sys.argv[1:-1], Path(sys.argv[-1]).resolve()
 given = dict(word.removeprefix("--").split("=", 1) for word in words if "=" in word)
 lines = [line.split(" ", 1)[1].strip() for line in script.read_text().splitlines()
          if line.startswith("#SBATCH ")]

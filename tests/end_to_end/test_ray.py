@@ -163,14 +163,6 @@ def test_a_mistake_is_reported_with_its_message_and_not_tried_again(
 
 
 @pytest.mark.slow
-def test_a_cluster_that_is_not_there_is_named(project: Path, versus: Run) -> None:
-    where = ["--launcher.kind", "ray", "--launcher.address", "127.0.0.1:9"]
-    failed = versus(*TRAIN, "--train.epochs", "20", "--no-tracking", *where)
-    assert failed.returncode == 2
-    assert "launcher.address: no Ray cluster answers at '127.0.0.1:9'" in failed.stderr
-
-
-@pytest.mark.slow
 def test_a_study_has_its_workers_on_the_cluster(
     project: Path, versus: Run, cluster: Machines
 ) -> None:

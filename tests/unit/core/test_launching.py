@@ -7,12 +7,14 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from versus.core import config as configs
 from versus.core import stackfolder
+from versus.core.display import Display
 from versus.core.errors import ConfigError, DataError, ProcessError
 from versus.core.launching import child, elsewhere, jobs, lifeline, ray_cluster, slurm
 from versus.core.launching.child import Piece
@@ -88,7 +90,19 @@ def test_what_no_machine_has_is_told() -> None:
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigError, match=r"pip install 'versus-lab\[ray\]'"):
-        ray_cluster.run([], Launcher(kind="ray"), {}, Any, lambda _: None)  # type: ignore[arg-type]
+        ray_cluster.run([], Launcher(kind="ray"), {}, Display(), lambda _: None)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://127.0.0.1:9"])
+def test_a_cluster_that_is_not_there_is_named(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unconnected = SimpleNamespace(is_initialized=lambda: False)
+    monkeypatch.setitem(sys.modules, "ray", unconnected)
+    launcher = Launcher(kind="ray", address=address)
+    named = f"launcher.address: no Ray cluster answers at '{address}' .*refused"
+    with pytest.raises(ConfigError, match=named):
+        ray_cluster.run([], launcher, {}, Display(), lambda _: None)
 
 
 def test_a_stage_cannot_wait_for_slurm(tmp_path: Path) -> None:

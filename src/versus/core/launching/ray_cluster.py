@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from versus.core.launching.config import Launcher
 
 GIB = 2**30
 TICK = 1.0  # seconds between looks at the tasks
+ANSWER = 10.0  # seconds that a head has to answer
 LEAVE = child.GRACE + 10  # seconds that cancelled tasks have to save
 
 
@@ -108,6 +110,7 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
         yield
         return
     try:
+        _check_answer(address)
         with _signals_kept():
             ray.init(
                 address or None,
@@ -125,6 +128,17 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_answer(address: str) -> None:
+    """Ask first: Ray itself tries for minutes.
+
+    Raises:
+        OSError: if nobody listens there.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=ANSWER).close()
 
 
 @contextlib.contextmanager

@@ -105,7 +105,7 @@ def run(
     with _processes(helpers, study) as all_elsewhere:
         try:
             if all_elsewhere:
-                _wait_for(helpers, study, store)
+                _wait_for(trials, helpers, study, store)
             else:
                 store.work(trials, study.objective, after)
         except BaseException:  # an interruption too; it goes on to the caller
@@ -160,8 +160,12 @@ def _processes(helpers: Sequence[Sequence[str]], study: Study) -> Iterator[bool]
             process.wait()
 
 
-def _wait_for(helpers: Sequence[Sequence[str]], study: Study, store: StudyStore) -> None:
-    """Let workers on a cluster do the trials, and tell of them."""
+def _wait_for(
+    trials: int, helpers: Sequence[Sequence[str]], study: Study, store: StudyStore
+) -> None:
+    """Let workers on a cluster do the trials that are missing, and tell of them."""
+    if results.finished(store.records()) >= trials:
+        return
     told = 0
 
     def tick(_: object) -> None:
