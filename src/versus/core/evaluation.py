@@ -14,7 +14,7 @@ from versus.core.errors import ConfigError, DataError, TrackingError, Verificati
 from versus.core.experiment import Experiment, ModelPart, Suite
 from versus.core.models import read_model
 from versus.core.paths import project_root, read_json, shown, write_json
-from versus.core.runs import BaseComparison
+from versus.core.runs import UNRELATED, BaseComparison
 from versus.core.stages import Places, locked
 from versus.core.tables import mean, write_table
 
@@ -143,7 +143,7 @@ def evaluate_anywhere(
             f"{part.name}: was trained on data {part.config['data_digest']}, but its params give "
             f"{digest} here; the code that makes the data has changed since"
         )
-    settings = comparison.model_dump(mode="json", exclude={"search", "launcher"})
+    settings = comparison.model_dump(mode="json", exclude=UNRELATED)
     asked = {**part.config, "comparison": settings, "reattach": reattach}
     part = replace(part, config=asked)
     items, summary = evaluate(experiment, part, places.data, suite)

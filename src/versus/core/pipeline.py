@@ -20,7 +20,7 @@ from versus.core.hooks.about import digest as hooks_digest
 from versus.core.launching import elsewhere
 from versus.core.models import write_model
 from versus.core.paths import read_json, shown, write_json
-from versus.core.runs import BaseComparison
+from versus.core.runs import UNRELATED, BaseComparison
 from versus.core.stages import Places, code_digest, locked, verify
 from versus.core.tables import read_table, write_table
 from versus.core.verdict import overview
@@ -28,9 +28,6 @@ from versus.core.verdict import write as write_verdict
 
 ITEMS = "test_items.csv"
 """What the final evaluation found of every test item, where an experiment tells."""
-
-UNRELATED = {"search", "launcher"}
-"""Sections that are no property of results: how a search would go, and where was trained."""
 
 logger = logging.getLogger(__name__)
 

@@ -50,6 +50,8 @@ def _as_seeds(value: int | tuple[int, ...]) -> tuple[int, ...]:
 
 Seeds = Annotated[int | tuple[int, ...], AfterValidator(_as_seeds)]
 TUNING_OFFSET = 1_000_000
+UNRELATED = {"search", "launcher"}
+"""Sections that are no property of results: how a search would go, and where was trained."""
 
 
 class Compare(Section):

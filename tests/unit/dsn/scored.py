@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tests.unit.dsn.learners import comparison
 from versus.core.experiment import ModelPart
+from versus.core.runs import UNRELATED
 from versus.experiments.dsn.data import video
 from versus.experiments.dsn.data.features.classic import WIDTH
 from versus.experiments.dsn.data.features.extractors import spec
@@ -38,7 +39,7 @@ def part(
         **{"name": "dsn-scorer", "experiment": "dsn", "variant": "own", "part": "scorer"},
         **{"features": WIDTH, "motion": len(COLUMNS), "data_digest": ""},
         "extractor": {**spec(settings.data.features), "width": WIDTH},
-        "comparison": settings.model_dump(mode="json", exclude={"search", "launcher"}),
+        "comparison": settings.model_dump(mode="json", exclude=UNRELATED),
         "final_metrics": {str(seed): {"best/val_score": repr(v)} for seed, v in scores.items()},
     }
     return ModelPart("dsn-scorer", weights, {**own, **config})

@@ -12,6 +12,7 @@ from versus.core import config as configs
 from versus.core.errors import ConfigError
 from versus.core.experiment import ModelPart
 from versus.core.paths import shown
+from versus.core.runs import UNRELATED
 from versus.experiments.dsn import importing
 from versus.experiments.dsn.config import Comparison
 from versus.experiments.dsn.data.config import Features
@@ -56,7 +57,7 @@ def part_of(file: Path, settings: Mapping[str, Any]) -> ModelPart:
         "extractor": _extractor(found, comparison.data.features, named=EXTRACTOR in settings),
         "features": found.sizes.features,
         "motion": found.sizes.motion,
-        "comparison": comparison.model_dump(mode="json", exclude={"search", "launcher"}),
+        "comparison": comparison.model_dump(mode="json", exclude=UNRELATED),
         "data_digest": "",
         "final_metrics": {},
         "imported": file.name,
