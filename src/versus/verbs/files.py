@@ -43,7 +43,7 @@ def import_checkpoint(words: list[str]) -> None:
         "JSON) and register it. Nothing in the file is run. --key value sets what the file does "
         "not tell, such as the extractor of its features."
     )
-    out = Option("out", "the model folder (default: FILE without its ending)", Path)
+    out = Option("out", "the model folder (default: FILE-model beside FILE)", Path)
     options, rest = parse("import", about, words, out, UNTRACKED, experiment=name)
     if not rest or rest[0].startswith("-"):
         raise ConfigError(f"versus import {name}: name the checkpoint: versus import {name} FILE")
@@ -56,7 +56,7 @@ def import_checkpoint(words: list[str]) -> None:
 
     experiment, display = find(name), Display(options.quiet)
     part = experiment.import_model(file, overrides(experiment, rest[1:]))
-    folder = options.out or file.with_suffix("")
+    folder = options.out or file.with_name(f"{file.stem}-model")
     write_model(part, folder)
     display.line(f"{part.name}: {shown(folder)}")
     if not options.no_tracking:
