@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.unit.dsn.test_data_stages import scene, unit_rows
+from tests.unit.dsn.staged import scene, unit_rows
 from tests.unit.dsn.test_data_video import numbered, unusable
 from versus import cli
 from versus.core.paths import PARTIAL, read_json
