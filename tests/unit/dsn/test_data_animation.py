@@ -65,7 +65,10 @@ def test_a_figure_stands_still_in_a_hold_and_moves_around_it() -> None:
 
 
 def test_difficulty_is_what_makes_a_hold_detector_fail() -> None:
-    """The default is between: the detector finds some half of the poses, uniform far fewer."""
+    """The default is between: the detector finds some half of the poses, uniform far fewer.
+
+    What changes beyond camera and light tells more: see the next test.
+    """
     default = Generated().difficulty
     by_difficulty = {
         difficulty: [clip(0, "train", n, size=(96, 54), difficulty=difficulty) for n in range(40)]
@@ -74,9 +77,14 @@ def test_difficulty_is_what_makes_a_hold_detector_fail() -> None:
     stillest = {d: rules.f1(rules.stillest, clips) for d, clips in by_difficulty.items()}
     uniform = rules.f1(rules.uniform, by_difficulty[default])
     assert stillest[0.0] > 0.65
-    assert 0.45 < stillest[default] < 0.65
-    assert stillest[1.0] < stillest[default] - 0.1
+    assert 0.4 < stillest[default] < 0.6
+    assert stillest[1.0] < stillest[default] - 0.05
     assert 0.15 < uniform < 0.35
+
+
+def test_holds_under_flickering_light_are_found_where_camera_and_light_are_taken_out() -> None:
+    clips = [clip(0, "train", n, size=(96, 54), difficulty=0.5) for n in range(40)]
+    assert rules.f1(rules.steadiest, clips) > rules.f1(rules.stillest, clips) + 0.06
 
 
 def test_about_six_of_a_hundred_frames_are_key_poses() -> None:
