@@ -13,7 +13,6 @@ the ratio is a lower bound.
 
 import argparse
 import itertools
-import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -39,7 +38,8 @@ from versus.experiments.dsn.selection import SelectionConfig
 COMMAND = "python benchmarks/dsn_learning.py"
 TARGET_F1, PASSES, EPISODES, SEEDS = 0.6, 30, 8, (0, 1, 2)
 RATES = (1e-4, 5e-4, 2e-3)
-STEADY, TURNS = COLUMNS.index("steady_rank"), slice(COLUMNS.index("turn_near"), None)
+STEADY = COLUMNS.index("steady_rank")
+TURNS = [COLUMNS.index("turn_near"), COLUMNS.index("turn_far")]
 NONE = dict.fromkeys(("div", "rep", "rec", "frechet", "color_swd", "motion"), 0.0)
 SETTINGS = {
     "experiment": "dsn",
@@ -132,15 +132,13 @@ def _tell(side: str, several: list[Reached]) -> None:
 
 def _until(epoch: Callable[[], None], f1: Callable[[], float]) -> Reached:
     """Passes until the F1 is reached."""
-    seconds, best = 0.0, 0.0
-    for passes in itertools.count(1):
+    seconds, best, passes = 0.0, 0.0, 0
+    while best < TARGET_F1 and passes < PASSES:
         started = time.process_time()
         epoch()
-        seconds += time.process_time() - started
+        seconds, passes = seconds + time.process_time() - started, passes + 1
         best = max(best, f1())
-        if best >= TARGET_F1 or passes == PASSES:
-            return Reached(seconds, best >= TARGET_F1, seconds / passes, best)
-    raise AssertionError
+    return Reached(seconds, best >= TARGET_F1, seconds / passes, best)
 
 
 def _ours(learner: ScorerLearner) -> tuple[Callable[[], None], Callable[[], float]]:
@@ -177,7 +175,7 @@ def _reward(one: Sequence, selection: SelectionConfig) -> Callable[[Tensor, Tens
         if not len(picked):
             return torch.zeros(())
         moves = rows[picked, motion:]
-        turns = moves[:, TURNS][:, :2].mean()
+        turns = moves[:, TURNS].mean()
         over = len(picked) - selection.budget(len(rows))
         missed = 0.05 * (max(0, over) + 0.5 * max(0, -over))
         return 2 * (1 - moves[:, STEADY].mean()) + turns - missed
@@ -186,8 +184,7 @@ def _reward(one: Sequence, selection: SelectionConfig) -> Callable[[Tensor, Tens
 
 
 def _f1(learner: ScorerLearner) -> float:
-    found = learner.measured(learner.validation).items["F1"]
-    return float(found.mean()) if math.isfinite(float(found.mean())) else 0.0
+    return float(learner.measured(learner.validation).items["F1"].mean())
 
 
 if __name__ == "__main__":

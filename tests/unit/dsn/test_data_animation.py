@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.dsn import rules
+from versus.experiments.dsn.data.animation import stage
 from versus.experiments.dsn.data.animation.clips import Clip, clip
 from versus.experiments.dsn.data.animation.styles import FOREIGN, HOME
 from versus.experiments.dsn.data.animation.timeline import EASES, timeline
@@ -85,6 +86,19 @@ def test_difficulty_is_what_makes_a_hold_detector_fail() -> None:
 def test_holds_under_flickering_light_are_found_where_camera_and_light_are_taken_out() -> None:
     clips = [clip(0, "train", n, size=(96, 54), difficulty=0.5) for n in range(40)]
     assert rules.f1(rules.steadiest, clips) > rules.f1(rules.stillest, clips) + 0.06
+
+
+def test_a_camera_that_looks_around_goes_only_while_a_pose_is_held() -> None:
+    holds = ((3, 9), (20, 26))
+    paths = [stage.looking(np.random.default_rng(n), 40, holds) for n in range(20)]
+    outside = np.ones(40, bool)
+    for start, end in holds:
+        outside[start:end] = False
+    for path in paths:
+        steps = np.diff(path, axis=0, prepend=np.zeros((1, 2)))
+        assert not steps[outside].any()
+        assert np.linalg.norm(steps, axis=1).max() <= stage.PACE[1]
+    assert any(np.abs(path).max() > 0.05 for path in paths)
 
 
 def test_about_six_of_a_hundred_frames_are_key_poses() -> None:

@@ -25,7 +25,7 @@ class Weights(Section):
     still: float = 0.0
     """How little moves in selected frames, by rank within the video."""
     steady: float = 0.0
-    """The same, of what moves beyond the camera's shift and changes of the light."""
+    """How little moves in selected frames beyond the camera's shift and changes of the light."""
     turn: float = 0.0
     """How far what follows selected frames goes back on what came before them."""
     motion: float = 0.2

@@ -85,11 +85,11 @@ def camera(
     elif kind == "zoom":
         path[:, 2] = np.linspace(1.0, rng.uniform(1.15, 1.5), frames)[:: rng.choice([-1, 1])]
     elif kind == "look":
-        path[:, :2] = _looking(rng, frames, holds)
+        path[:, :2] = looking(rng, frames, holds)
     return path
 
 
-def _looking(rng: np.random.Generator, frames: int, holds: tuple[Span, ...]) -> FloatArray:
+def looking(rng: np.random.Generator, frames: int, holds: tuple[Span, ...]) -> FloatArray:
     """A camera that goes to and fro while the figure holds its poses, ``[T, 2]``."""
     steps = np.zeros((frames, 2))
     way = _direction(rng)
