@@ -57,7 +57,7 @@ def test_the_gradient_is_that_of_reinforce(data: Path) -> None:
         data, {"scaled": False, "entropy": 0.0}, {"dropout": 0.0, "attention_dropout": 0.0}
     )
     (batch, _) = of.batches(0)
-    (found,) = torch.autograd.grad(of.loss_of(batch), [of.parts.network.head.bias])
+    (found,) = torch.autograd.grad(of.loss_of(batch), [of.parts.network.head.weight])
     played, ready = of._played, of.inputs.ready(batch.sequences)
     logits = of.parts.network(ready.batch.features, ready.batch.motion, ready.batch.mask)
     logs = probabilities.of_set(logits, ready.batch.mask, played.draw.selection)
@@ -68,7 +68,7 @@ def test_the_gradient_is_that_of_reinforce(data: Path) -> None:
             others = [float(total[row, k]) for k in range(episodes) if k != one]
             lead = float(total[row, one]) - sum(others) / len(others)
             loss = loss - lead * logs[row, one] / total.numel()
-    (expected,) = torch.autograd.grad(loss, [of.parts.network.head.bias])
+    (expected,) = torch.autograd.grad(loss, [of.parts.network.head.weight])
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-7)
 
 

@@ -69,9 +69,9 @@ class Generated(Section):
     """Height of the clips in pixels; even."""
     fps: float = Field(24.0, gt=0, le=120)
     """Frame rate of the files."""
-    difficulty: float = Field(0.4, ge=0, le=1)
+    difficulty: float = Field(0.5, ge=0, le=1)
     """0: a key pose is where nothing moves; 1: poses are held briefly or long, camera, tails and
-    passers-by move through them, tweens pause, and light flashes."""
+    passers-by move through them, tweens pause, and light flashes and flickers."""
 
 
 class Videos(Section):
