@@ -135,7 +135,7 @@ def test_all_profiles_load_and_expand() -> None:
     profiles = sorted(
         p.parent.name for p in (Path(__file__).parents[3] / "params").glob("*/dsn.yaml")
     )
-    assert profiles == ["ablation", "default", "full", "motion", "smoke"]
+    assert profiles == ["ablation", "default", "full", "motion", "quick", "smoke"]
     for profile in profiles:
         runs = loaded(profile=profile).expand()
         assert len({run.key.variant for run in runs}) >= (1 if profile == "motion" else 4)

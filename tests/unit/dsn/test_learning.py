@@ -76,7 +76,8 @@ def test_the_gradient_is_that_of_reinforce(data: Path) -> None:
 def test_the_cache_changes_no_result(data: Path, tmp_path: Path, size: int) -> None:
     plain, cached = learner(data, {"use_cache": False}), learner(data, {"cache_size": size})
     finals = [trained(of, tmp_path / str(i)) for i, of in enumerate((plain, cached))]
-    assert finals[0] == finals[1]
+    assert set(finals[1]) - set(finals[0]) == {"cache/hit_rate"}
+    assert finals[0] == {name: finals[1][name] for name in finals[0]}
     assert same(without_cache(plain.state_dict()), without_cache(cached.state_dict()))
 
 
