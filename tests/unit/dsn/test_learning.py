@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.contract.contract import same
-from tests.unit.dsn.learners import learner, prepared
+from tests.unit.dsn.learners import comparison, learner, prepared
 from versus.core.errors import DataError
 from versus.core.trainer import Trainer
 from versus.experiments.dsn.learning.learner import ScorerLearner
@@ -79,6 +79,13 @@ def test_the_cache_changes_no_result(data: Path, tmp_path: Path, size: int) -> N
     assert set(finals[1]) - set(finals[0]) == {"cache/hit_rate"}
     assert finals[0] == {name: finals[1][name] for name in finals[0]}
     assert same(without_cache(plain.state_dict()), without_cache(cached.state_dict()))
+
+
+def test_two_arms_that_differ_in_the_cache_alone_end_alike(data: Path, tmp_path: Path) -> None:
+    arms = {"plain": {"train": {"use_cache": False}}, "cached": {"train": {"use_cache": True}}}
+    runs = comparison(model={"dropout": 0.3}, variants=arms).expand()
+    finals = [trained(ScorerLearner(run, data), tmp_path / run.key.variant) for run in runs]
+    assert finals[0] == {name: finals[1][name] for name in finals[0]}
 
 
 def test_the_cache_is_told_by_the_seed_documents_names(data: Path) -> None:
