@@ -62,6 +62,7 @@ def zhou_epoch(
     videos: Sequence[Tensor],
     baselines: list[float],
     episodes: int,
+    worth: Callable[[Tensor, Tensor], Tensor] = zhou_reward,
 ) -> None:
     """One step per video, with a moving average of its rewards as baseline."""
     for n, features in enumerate(videos):
@@ -71,7 +72,7 @@ def zhou_epoch(
         rewards = []
         for _ in range(episodes):
             actions = policy.sample()
-            reward = zhou_reward(features, actions[0, :, 0])
+            reward = worth(features, actions[0, :, 0])
             cost = cost - policy.log_prob(actions).mean() * (reward - baselines[n])
             rewards.append(float(reward))
         adam.zero_grad()

@@ -101,7 +101,7 @@ def test_the_same_command_again_trains_nothing(project: Path) -> None:
         (["train", "memory", "--profile", "nope"], "there are default, full, phase, smoke"),
         (["train", "memory", "--config", "nope.yaml"], "no such file"),
         (["train", "memory", "--device", "cuda:9", "--no-tracking"], "no such CUDA device here"),
-        (["train", "memori"], "choose one of ebt, memory"),
+        (["train", "memori"], "choose one of dsn, ebt, memory"),
         (["train"], "name an experiment first"),
         (["fly"], "no such verb"),
         (["stage", "memory", "cook"], "no stage 'cook'"),

@@ -13,7 +13,7 @@ from tests.unit.dsn.scored import film
 from tests.unit.dsn.test_importing import advanced, pickled, saved  # noqa: F401 - a fixture
 from versus import cli
 from versus.core import tracking
-from versus.core.paths import read_json
+from versus.core.paths import PARTIAL, read_json
 
 SMALL = shlex.split(
     "train dsn --profile smoke --seeds 2 --device cpu --data.generated.train 2 --quiet "
@@ -73,7 +73,8 @@ def test_from_training_to_key_frames_of_ones_own_video(
     assert "[2/2] " in told.out
     assert "1 of 2 videos could not be used" in told.err
     assert read_json(project / "found" / "clip.mp4" / "keyframes.json") == index
-    _, answer = asked_outside(project.parent / "elsewhere", clip)
+    signature, answer = asked_outside(project.parent / "elsewhere", clip)
+    assert json.loads(signature) == [{"type": "string", "name": "input", "required": True}]
     rows = json.loads(answer)
     assert {row["input"] for row in rows} == {str(clip)}
     assert [row["frame"] for row in rows] == [one["frame"] for one in index["keyframes"]]
@@ -90,6 +91,8 @@ def _check_run_files(project: Path) -> None:
         for seed in (0, 1):
             folder = runs / variant / f"seed-{seed}"
             assert shown <= {path.name for path in folder.iterdir()}
+    needed = [path.read_text() for path in (project / "mlruns").rglob("requirements.txt")]
+    assert all("\nav==" in text and "torch==" in text for text in ("\n" + n for n in needed))
     kept = {path.name for path in (project / "mlruns" / "dsn").rglob("*.png")}
     assert shown <= kept
     pytest.importorskip("tensorboard")
@@ -98,8 +101,7 @@ def _check_run_files(project: Path) -> None:
     (events,) = (project / "runs" / "dsn").glob("*/results/tensorboard")
     tags = EventAccumulator(str(events / "advanced" / "seed-0")).Reload().Tags()
     assert set(tags["histograms"]) == {"train/prob_distribution", "train/reward_distribution"}
-    groups = {name.rpartition("/")[0] for name in tags["images"]}
-    assert groups == {"frames/selected_keyframes", "frames/rejected_frames"}
+    assert set(tags["images"]) == {"frames/selected_keyframes", "frames/rejected_frames"}
     assert {"step/reward", "train/mean_reward", "cache/hit_rate", "val/RecErr_mean"} <= set(
         tags["scalars"]
     )
@@ -117,9 +119,12 @@ def test_a_checkpoint_of_the_seed_is_registered_once_and_answers(
     for _ in range(2):
         assert cli.main(words) == 0
         assert "models:/dsn-scorer/1" in capsys.readouterr().out
+    abandoned = project.parent / "predictions" / f".clip.mp4{PARTIAL}of-a-killed-process"
+    abandoned.mkdir(parents=True)
     for model in (["--path", str(out)], ["--model", "models:/dsn-scorer/1"]):
         assert cli.main(["predict", "dsn", "--video", str(clip), *model]) == 0
         capsys.readouterr()
+    assert not abandoned.exists()
     # Nothing was measured of it, so it is no candidate.
     assert cli.main(["evaluate", "dsn"]) == 2
     assert "the aliases none" in capsys.readouterr().err

@@ -1,14 +1,16 @@
 """Faulty videos, features and settings of dsn by the command line: one message, or they work."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.unit.dsn.test_data_stages import scene, unit_rows
+from tests.unit.dsn.staged import scene, unit_rows
 from tests.unit.dsn.test_data_video import numbered, unusable
 from versus import cli
 from versus.core.paths import PARTIAL, read_json
@@ -80,8 +82,11 @@ WORKS: dict[str, Settings] = {
 }
 
 
-@pytest.mark.parametrize("case", WORKS)
-@pytest.mark.parametrize("policy", ["bernoulli", "gumbel_topk", "spaced"])
+SHORT = ("one frame each", "budget larger than the scene", "scenes shorter than every window")
+DRAWN = [(case, policy) for case in SHORT for policy in ("bernoulli", "spaced")]
+
+
+@pytest.mark.parametrize(("case", "policy"), [*((case, "gumbel_topk") for case in WORKS), *DRAWN])
 def test_unusual_videos_are_trained_on(
     project: Path, case: str, policy: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,6 +122,31 @@ def test_a_torn_video_is_used_as_far_as_it_goes_and_told(
     frames = {one["name"]: one["frames"] for one in read_json(index)["videos"]}
     assert frames["a"] == 60
     assert 20 < frames["b"] < 40
+
+
+def test_a_file_without_permission_is_left_out_and_told(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of a user other than root, who may read everything."""
+    words = three(project / "mine", shots(1))
+    write(project / "mine" / "locked.mp4", shots(1), 24)
+
+    def refusing(opened: Callable[..., Any]) -> Callable[..., Any]:
+        def refuse(path: Any, *rest: Any, **more: Any) -> Any:
+            if str(path).endswith("locked.mp4"):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return opened(path, *rest, **more)
+
+        return refuse
+
+    monkeypatch.setattr(Path, "open", refusing(Path.open))
+    monkeypatch.setattr(av, "open", refusing(av.open))
+    assert cli.main([w for w in [*TRAIN, *words] if w != "--quiet"]) == 0
+    said = capsys.readouterr()
+    assert "1 videos could not be used: locked.mp4" in said.out + said.err
+    (index,) = (project / "runs" / "dsn" / "data").glob("*/videos.json")
+    (skipped,) = read_json(index)["skipped"]
+    assert "Permission denied" in skipped["reason"]
 
 
 # --- what is refused ------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ class TestDsnStorm(FaultStorm):
     experiment: ClassVar = "dsn"
     overlay: ClassVar = OVERLAY
     suite: ClassVar = SUITE
-    kills: ClassVar = 5
+    kills: ClassVar = 3
     real_kills: ClassVar = 1
     stormed: ClassVar = (
         "stage ingest",

@@ -20,13 +20,12 @@ from versus.core.display import Display
 from versus.core.errors import RegistryError, TrackingError
 from versus.core.fetching import registered_versions
 from versus.core.paths import project_root
-from versus.core.registry import opened
+from versus.core.registry import CHAMPION, opened
 from versus.core.verdict import aligned, number
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-CHAMPION = "champion"
 EVIDENCE = "versus.promotion"
 HISTORY = "versus.history."
 ATTEMPTS = "versus.attempts."

@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from versus.core import defaults, fetching
-from versus.core.champions import CHAMPION
 from versus.core.display import Display
 from versus.core.errors import ConfigError, DataError, RegistryError
 from versus.core.evaluation import read_suite
 from versus.core.experiment import Experiment, ModelPart, find
 from versus.core.models import read_model
 from versus.core.paths import project_root, shown
-from versus.core.promotion import name_of
-from versus.core.registry import FILES, register
+from versus.core.registry import CHAMPION, FILES, register
 from versus.core.tracking import Store, initialise, reporting, tracking_uri
 from versus.core.workfolder import fingerprint
 
@@ -59,7 +57,8 @@ def _fetched(experiment: str, uri: str | None) -> Path:
     root = project_root()
     if uri is not None:
         return fetching.fetch(uri, root=root).folder
-    names = [name_of(model) for model in read_suite(experiment).models]
+    models = map(fetching.URI.fullmatch, read_suite(experiment).models)
+    names = [match["name"] for match in models if match]
     if not names:
         raise ConfigError(f"versus predict {experiment}: name a model with --model or --path")
     try:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 FILES = {"weights": "weights.safetensors", "config": "config.json"}
-CANDIDATE = "candidate"
+CANDIDATE, CHAMPION = "candidate", "champion"
 CONTENTS = "versus.contents"
 ENVIRONMENT = "environment"
 # What a server needs to run the shim, besides versus-lab, which no index has: install it from the

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from versus.core import exhibits, runfiles, stackfolder
+from versus.core import exhibits, runfiles, stackfolder, weights
 from versus.core.display import Display
 from versus.core.errors import TrainingError
 from versus.core.experiment import Experiment, ModelPart
@@ -140,7 +140,8 @@ def _sinks(
 
 def _tables(experiment: Experiment, trainer: Trainer, finals: Metrics) -> Tables:
     learner = trainer.learner
-    cost = _table(learner, trainer.costs())
+    sizes = weights.counts(learner.weights(), learner.modules())
+    cost = _table(learner, {**trainer.costs(), **sizes})
     if "tokens" in cost:
         cost["tokens_per_s"] = cost["tokens"] / cost["seconds"].clip(lower=1e-9)
     items = experiment.items(learner)

@@ -3,7 +3,7 @@
 What a step *is* belongs to the :class:`~versus.core.learner.Learner`. After ``kill -9`` at any
 moment, the same call gives bitwise the state and the (key, step, value) series of a run that was
 never disturbed, whatever the caller's global random state: a fresh training seeds it from the
-stack's runs, and a checkpoint holds the learner, hooks, counters, that state and the
+seeds of the stack's runs, and a checkpoint holds the learner, hooks, counters, that state and the
 size of the metric series, which is cut back to it. Ctrl+C and SIGTERM save one after the step.
 """
 
@@ -240,8 +240,8 @@ class Trainer:
         state = checkpoint.load_latest(self.folder / "checkpoints")
         if state is None:
             self._lines.truncate(0)
-            names = (part for run in self.learner.runs for part in run)
-            seeding.seed_global("trainer", *names)
+            # Not by name: variants that are the same in all else draw the same.
+            seeding.seed_global("trainer", *(run.seed for run in self.learner.runs))
             return
         members = [list(run) for run in self.learner.runs]
         if state["runs"] != members:

@@ -4,7 +4,7 @@ Shapes: S runs of the stack, P parameters of one run.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import torch
@@ -28,6 +28,24 @@ class Weights(Protocol):
 
     def gradients(self) -> Tensor:
         """Gradients of the last step, (S, P), as the loss gave them; zero before the first step."""
+
+
+def counts(weights: Weights | None, parts: Iterable[str]) -> dict[str, float]:
+    """How many parameters one run trains: ``parameters``, and of several parts each.
+
+    Args:
+        weights: None = nothing is trained.
+        parts: first components of parameter names, such as names of modules.
+    """
+    if weights is None:
+        return {}
+    sizes = {name: math.prod(shape) for name, shape in weights.shapes.items()}
+    names = list(parts)
+    own = {
+        f"parameters/{part}": float(sum(n for k, n in sizes.items() if k.startswith(f"{part}.")))
+        for part in names
+    }
+    return {"parameters": float(sum(sizes.values())), **(own if len(names) > 1 else {})}
 
 
 def split(rows: Tensor, shapes: Mapping[str, Shape]) -> dict[str, Tensor]:

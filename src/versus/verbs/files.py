@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from versus.core.arguments import UNTRACKED, Option, experiment_first, no_more, overrides, parse
+from versus.core.arguments import Option, experiment_first, no_more, overrides, parse
 from versus.core.display import Display
 from versus.core.errors import ConfigError
 
@@ -39,12 +39,13 @@ def import_checkpoint(words: list[str]) -> None:
     """A checkpoint of the seed document as a model."""
     name, words = experiment_first("import", words)
     about = (
-        "Convert FILE, a checkpoint of the seed document, to a model folder (safetensors and "
-        "JSON) and register it. Nothing in the file is run. --key value sets what the file does "
-        "not tell, such as the extractor of its features."
+        "versus import EXPERIMENT FILE [options]: convert FILE, a checkpoint of the seed document, "
+        "to a model folder (safetensors and JSON) and register it. Nothing in the file is run. "
+        "--key value sets what the file does not tell, such as the extractor of its features."
     )
-    out = Option("out", "the model folder (default: FILE without its ending)", Path)
-    options, rest = parse("import", about, words, out, UNTRACKED, experiment=name)
+    out = Option("out", "the model folder (default: FILE-model beside FILE)", Path)
+    untracked = Option("no-tracking", "write the folder alone, register nothing", switch=True)
+    options, rest = parse("import", about, words, out, untracked, experiment=name)
     if not rest or rest[0].startswith("-"):
         raise ConfigError(f"versus import {name}: name the checkpoint: versus import {name} FILE")
     file = Path(rest[0])
@@ -56,7 +57,7 @@ def import_checkpoint(words: list[str]) -> None:
 
     experiment, display = find(name), Display(options.quiet)
     part = experiment.import_model(file, overrides(experiment, rest[1:]))
-    folder = options.out or file.with_suffix("")
+    folder = options.out or file.with_name(f"{file.stem}-model")
     write_model(part, folder)
     display.line(f"{part.name}: {shown(folder)}")
     if not options.no_tracking:

@@ -56,6 +56,14 @@ def test_a_ratio_is_taken_seed_by_seed() -> None:
     assert found.value == 2.5
 
 
+def test_two_metrics_of_one_variant_can_be_compared() -> None:
+    both = table(Omega=[2.0, 9.0]).assign(**{"late/mse": [1.0, 3.0]})
+    asked = claim("ratio", "Omega", most=1)
+    measure = asked.measure.model_copy(update={"baseline_metric": "late/mse"})
+    found = judging.judged(asked.model_copy(update={"measure": measure}), both)
+    assert found.value == 2.5
+
+
 def test_a_share_counts_the_seeds_that_got_there() -> None:
     times = [10.0, math.inf, 30.0, 40.0]
     found = judging.judged(claim("share", least=0.5), table(Omega=times))

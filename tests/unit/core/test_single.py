@@ -24,6 +24,7 @@ from versus.core.seed_models import mean_of_items, models
 from versus.core.single import SingleLearner, minibatches
 from versus.core.tables import mean
 from versus.core.trainer import Trainer
+from versus.core.weights import counts
 
 COUNT = 40
 
@@ -250,3 +251,11 @@ def test_means_of_items_depend_on_neither_order_nor_company(
     assert mean([*values, math.nan]) == found["test/loss"]
     assert mean([*values, math.inf]) == math.inf
     assert math.isnan(mean([math.nan]))
+
+
+def test_parameters_are_counted_by_module() -> None:
+    learner = Tiny(RunKey("a", 0))
+    expected = {"parameters": 81, "parameters/body": 64, "parameters/head": 17}
+    assert counts(learner.weights(), learner.modules()) == expected
+    assert counts(learner.weights(), ["body"]) == {"parameters": 81}
+    assert counts(None, []) == {}

@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from tests.unit.dsn.selection_samples import scene
+from versus.core import seeding
 from versus.core.errors import ConfigError
 from versus.experiments.dsn.baselines import CHOICES, RULES, apply
 from versus.experiments.dsn.baselines.kmeans import centres, medoids
+from versus.experiments.dsn.data.features.motion import COLUMNS
 from versus.experiments.dsn.data.sequences import Sequence
 from versus.experiments.dsn.selection import SelectionConfig
 
@@ -91,6 +93,13 @@ def test_the_hold_detector_finds_minima_of_the_change() -> None:
     assert rows.tolist() == [2, 9, 15]
     (rows,) = apply("motion_peaks", [with_motion(values)], SelectionConfig(gap=4, least=2))[1]
     assert rows.tolist() == [5, 11]
+
+
+def test_the_steady_hold_detector_looks_past_camera_and_light() -> None:
+    motion = torch.rand(18, len(COLUMNS), generator=seeding.generator("motion"))
+    motion[:, 2] = torch.tensor([3, 2, 1, 2, 3, 4, 4, 4, 3, 0.5, 3, 4, 4, 4, 2, 1.5, 2, 4])
+    one = scene(18)._replace(motion=motion)
+    assert apply("steady_holds", [one], SelectionConfig(gap=4))[1][0].tolist() == [2, 9, 15]
 
 
 def test_constant_scores_leave_it_to_the_ties() -> None:

@@ -135,8 +135,24 @@ def test_all_profiles_load_and_expand() -> None:
     profiles = sorted(
         p.parent.name for p in (Path(__file__).parents[3] / "params").glob("*/dsn.yaml")
     )
-    assert profiles == ["ablation", "default", "full", "smoke"]
+    assert profiles == ["ablation", "default", "full", "motion", "quick", "smoke"]
     for profile in profiles:
         runs = loaded(profile=profile).expand()
-        assert len({run.key.variant for run in runs}) >= 4
+        assert len({run.key.variant for run in runs}) >= (1 if profile == "motion" else 4)
         assert {run.key.seed for run in runs} == set(range(3 if profile == "smoke" else 8))
+
+
+def test_a_search_goes_by_the_composite_where_no_key_pose_is_known() -> None:
+    assert loaded().search.metrics == ("val/F1_mean",)
+    assert loaded("--data.source", "videos").search.metrics == ("val/composite_mean",)
+    chosen = loaded("--data.source", "videos", "--search.metrics", "val/RecErr_mean")
+    assert chosen.search.metrics == ("val/RecErr_mean",)
+
+
+def test_the_last_two_networks_of_the_ablation_differ_in_the_cache_alone() -> None:
+    study = loaded(profile="ablation")
+    arms = {arm.name: study.with_overrides(arm) for arm in study.arms()}
+    plain, cached = arms["attention-multi-scale"].train, arms["full"].train
+    assert not plain.use_cache
+    assert plain.model_copy(update={"use_cache": True}) == cached
+    assert arms["attention-multi-scale"].model == arms["full"].model

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.fft import dctn
+from scipy.ndimage import gaussian_filter
 from scipy.stats import wasserstein_distance
 
 from versus.core.errors import DataError
@@ -96,6 +97,18 @@ def test_changes_do_not_depend_on_how_frames_are_cut_into_pieces() -> None:
     np.testing.assert_array_equal(np.concatenate(halves), whole)
     plain = np.abs(np.diff(kept, axis=0)).mean((1, 2))
     np.testing.assert_allclose(whole[1:, motion.PLAIN], plain, atol=1e-6)
+
+
+def test_light_that_flickers_and_a_cameras_shift_change_the_picture_but_are_steady() -> None:
+    picture = np.random.default_rng(0).random((36, 64)).astype(np.float32) * 0.5
+    smooth = np.asarray(gaussian_filter(picture, 2.0), np.float32)
+    gains = np.array([1.0, 0.7, 0.9, 0.6, 1.0], np.float32)
+    flickering = motion.changes(gains[:, None, None] * smooth, None)[1:]
+    assert flickering[:, motion.PLAIN].min() > 0.02
+    assert flickering[:, motion.STEADY].max() < 1e-3
+    panned = np.stack([np.roll(smooth, 2 * n, axis=1) for n in range(5)])
+    shifted = motion.changes(panned, None)[1:]
+    assert (shifted[:, motion.STEADY] < 0.3 * shifted[:, motion.PLAIN]).all()
 
 
 def moved(steps: list[float]) -> tuple[np.ndarray, np.ndarray]:

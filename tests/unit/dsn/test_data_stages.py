@@ -3,59 +3,33 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
-from versus.core.config import Section
+from tests.unit.dsn.staged import EXPERIMENT, SMALL, asked, files, made, unit_rows
 from versus.core.errors import DataError
-from versus.core.experiment import Experiment
 from versus.core.paths import read_json
 from versus.core.stages import DATA, prepare
 from versus.experiments.dsn.batches import batch_of
-from versus.experiments.dsn.data import seed_layout, shards
+from versus.experiments.dsn.data import shards
 from versus.experiments.dsn.data.assembly import sequences_of, split_of
 from versus.experiments.dsn.data.cache import DiskCache
-from versus.experiments.dsn.data.config import SPLITS, DataConfig, Videos
+from versus.experiments.dsn.data.config import SPLITS, Videos
 from versus.experiments.dsn.data.extraction import Extracted
 from versus.experiments.dsn.data.features.motion import COLUMNS
 from versus.experiments.dsn.data.ingest import listed_videos
 from versus.experiments.dsn.data.stages import stages
 from versus.experiments.dsn.data.video import write
 
-SMALL = {"train": 3, "validation": 1, "test": 2, "test_style": 1, "width": 64, "height": 36}
-EXPERIMENT = cast(Experiment, SimpleNamespace(stages=stages))
-
-
-class Comparison(Section):
-    """As much of a comparison as the stages look at."""
-
-    experiment: str = "dsn"
-    data: DataConfig = DataConfig()
-
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VERSUS_ROOT", str(tmp_path))
     return tmp_path
-
-
-def asked(**data: Any) -> Any:
-    return Comparison.model_validate({"data": {"generated": SMALL, **data}})
-
-
-def made(folder: Path, only: str = "", **data: Any) -> Path:
-    prepare(EXPERIMENT, asked(**data), folder, only)
-    return folder
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 # --- generated ------------------------------------------------------------------------------------
@@ -261,85 +235,6 @@ def test_videos_are_split_by_seed_and_some_are_to_learn_from(count: int, counts:
     assert [list(splits.values()).count(split) for split in SPLITS[:3]] == counts
     assert split_of(names[::-1], Videos()) == splits
     assert count < 20 or split_of(names, Videos(seed=1)) != splits
-
-
-# --- the seed's layout ----------------------------------------------------------------------------
-
-
-def scene(folder: Path, features: np.ndarray, *, first: int = 0, pictures: bool = True) -> Path:
-    (folder / "frames").mkdir(parents=True)
-    np.save(folder / "feats.npy", features)
-    facts = {"sampled_start": first, "sampled_end": first + len(features) - 1, "fps_used": 12.0}
-    (folder / "meta.json").write_text(json.dumps(facts))
-    if pictures:
-        for number in range(len(features)):
-            picture = np.full((36, 64, 3), 5 * number, np.uint8)
-            cv2.imwrite(str(folder / "frames" / f"{number:06d}.jpg"), picture)
-    return folder
-
-
-def unit_rows(count: int, width: int = 16) -> np.ndarray:
-    rows = np.random.default_rng(count).normal(size=(count, width)).astype(np.float32)
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
-
-
-@pytest.mark.parametrize("pictures", [True, False])
-def test_a_folder_in_the_seeds_layout_is_read(project: Path, pictures: bool) -> None:
-    """Where one scene has no pictures, none has colours."""
-    root = project / "seed"
-    for name in "abc":
-        scene(root / name / "scene_0000", unit_rows(20))
-        scene(root / name / "scene_0001", unit_rows(9), first=20, pictures=pictures)
-    folder = made(project / "data", source="seed_layout", videos={"folder": "seed"})
-    found = [one for split in SPLITS for one in shards.read(folder, split)]
-    assert len(found) == 6
-    first, second = (one for one in found if one.video == "b")
-    np.testing.assert_allclose(first.features.numpy(), unit_rows(20), atol=1e-6)
-    assert second.picks.tolist() == list(range(20, 29))
-    np.testing.assert_allclose(second.times, second.picks / 12)
-    assert (first.scene, second.scene) == (0, 1)
-    shape = (3, 16, 32) if pictures else (0, 0, 0)
-    assert first.colours.shape == (20, *shape)
-    assert second.colours.shape == (9, *shape)
-    assert shards.about(folder, "train")["extractor"]["name"] == "seed_layout"
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (np.full((4, 3), np.nan, np.float32), "NaN"),
-        (np.zeros(5, np.float32), r"received float32 \[5\]"),
-        (np.zeros((0, 5), np.float32), "received"),
-        (np.zeros((3, 2), np.int64), "received int64"),
-        (np.array([{"run": "code"}], dtype=object), "not readable"),
-        (b"torn", "not readable"),
-    ],
-)
-def test_features_of_the_layout_that_are_unusable_are_refused(
-    tmp_path: Path, content: Any, message: str
-) -> None:
-    path = tmp_path / "feats.npy"
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    else:
-        np.save(path, content, allow_pickle=True)
-    with pytest.raises(DataError, match=rf"feats\.npy: .*{message}.*make it again"):
-        seed_layout.read_features(path)
-
-
-def test_features_of_different_widths_are_refused(project: Path) -> None:
-    for name, width in (("a", 8), ("b", 16), ("c", 16)):
-        scene(project / "seed" / name / "scene_0000", unit_rows(6, width))
-    with pytest.raises(
-        DataError, match=r"different widths: .*8 \(a, scene 0\).*16 \([bc], scene 0\)"
-    ):
-        made(project / "data", source="seed_layout", videos={"folder": "seed"})
-
-
-def test_an_empty_layout_is_refused(project: Path) -> None:
-    (project / "seed").mkdir()
-    with pytest.raises(DataError, match=r"seed holds no VIDEO/scene_XXXX/feats\.npy"):
-        made(project / "data", source="seed_layout", videos={"folder": "seed"})
 
 
 # --- sequences on disk ----------------------------------------------------------------------------

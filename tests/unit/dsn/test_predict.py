@@ -1,6 +1,7 @@
 """Key frames of the user's own videos."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,6 +134,14 @@ def test_a_folder_survives_what_cannot_be_used(
     assert chosen(tmp_path / "out", "a.mp4")
     assert chosen(tmp_path / "out", writing.folder_name("more/a.mp4"))
     assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_names_that_are_no_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = film(tmp_path / "clip.mp4", 30)
+    odd = clip.rename(tmp_path / os.fsdecode(b"caf\xe9 \n.mp4"))
+    predict_files(part(), [odd], tmp_path / "out", Display())
+    assert capsys.readouterr().out.startswith("caf? ?.mp4: 3 key frames")
+    assert chosen(tmp_path / "out", writing.folder_name(odd.name))
 
 
 def test_a_torn_video_gives_what_is_left(

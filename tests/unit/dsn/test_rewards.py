@@ -25,7 +25,7 @@ from versus.experiments.dsn.rewards.videos import Episodes
 LEVELS, DIRECTIONS, BINS = 2, 3, 8
 NAMES = list(Weights.model_fields)
 NEAR, WITHIN = 3, 0.4
-MOVES = ("still", "turn", "motion")
+MOVES = ("still", "steady", "turn", "motion")
 
 
 def all_terms(**settings: object) -> RewardsConfig:
@@ -74,6 +74,7 @@ def expected(one: Sequence, picked: list[int], config: RewardsConfig) -> dict[st
         "frechet": naive.frechet(features, picked),
         "color_swd": naive.color_swd(one.colours.double().numpy(), picked, values),
         "still": naive.stillness(change, picked),
+        "steady": naive.stillness(one.motion[:, 2].double().numpy(), picked),
         "turn": float(np.mean(turns[picked])) if picked else 0.0,
         "motion": float(np.mean(change[picked])) if picked else 0.0,
         "coverage": naive.coverage(features, picked, config.within),

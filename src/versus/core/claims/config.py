@@ -21,7 +21,10 @@ class Measure(Section):
     variant: str = Field(min_length=1)
     """Name of the variant."""
     baseline: str = ""
-    """Name of the variant that it is compared with, paired by seed."""
+    """Name of the variant that it is compared with, paired by seed; with ``baseline_metric`` it may
+    be the same."""
+    baseline_metric: str = ""
+    """Column of the baseline where it is another one."""
     by: Literal["value", "difference", "ratio", "share"] = "value"
     """difference: variant less baseline; ratio: variant divided by baseline; share: of seeds for
     which the metric is finite, where it is a time until an event."""

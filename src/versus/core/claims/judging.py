@@ -65,19 +65,25 @@ def judged(claim: Claim, table: pd.DataFrame, run: str = "", address: str = "") 
 
 def tests(claim: Claim, table: pd.DataFrame) -> bool:
     """Whether a table has the metric of the variants that the claim is about."""
-    measure = claim.measure
-    wanted = {measure.variant, measure.baseline} - {""}
-    if measure.metric not in table or not wanted <= set(table["variant"]):
-        return False
-    return all(bool(_of(table, name, measure.metric).notna().any()) for name in wanted)
+    return all(
+        metric in table and bool(_of(table, variant, metric).notna().any())
+        for variant, metric in _columns(claim.measure)
+    )
+
+
+def _columns(measure: Measure) -> list[tuple[str, str]]:
+    """Variant and metric, of the baseline as well where there is one."""
+    ours = measure.variant, measure.metric
+    theirs = measure.baseline, measure.baseline_metric or measure.metric
+    return [ours, theirs] if measure.baseline else [ours]
 
 
 def _sample(measure: Measure, table: pd.DataFrame) -> Values:
     """One value per seed; not finite where the run diverged."""
-    ours = _of(table, measure.variant, measure.metric)
+    columns = [_of(table, variant, metric) for variant, metric in _columns(measure)]
+    both = pd.concat(columns, axis=1).to_numpy(float)
     if not measure.baseline:
-        return ours.to_numpy(float)
-    both = pd.concat([ours, _of(table, measure.baseline, measure.metric)], axis=1).to_numpy(float)
+        return both[:, 0]
     if measure.by == "difference":
         return differences_of(both[:, 0], both[:, 1])
     with np.errstate(divide="ignore", invalid="ignore"):

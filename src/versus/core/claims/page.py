@@ -94,5 +94,6 @@ def quantity(claim: Claim) -> str:
         told = f"`{measure.metric}`, {of}"
     else:
         joint = "less" if measure.by == "difference" else "divided by"
-        told = f"`{measure.metric}`, {of} {joint} `{measure.baseline}`"
+        other = f", `{measure.baseline_metric}`" if measure.baseline_metric else ""
+        told = f"`{measure.metric}`, {of} {joint} `{measure.baseline}`{other}"
     return f"{told} ({claim.profile})"

@@ -1,5 +1,6 @@
 """What a comparison of keyframe scorers can be asked for."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
@@ -23,17 +24,35 @@ class ScorerConfig(ModelConfig):
         "random",
         "constant",
         "holds",
+        "steady_holds",
         "motion_peaks",
         "uniform",
         "middle",
         "kmeans",
         "untrained",
     ] = ""
-    """Instead of a network that learns. holds: the stillest frames; motion_peaks: the liveliest;
-    uniform: the middles of equal parts; middle: of the scene, and others evenly (the seed's);
-    kmeans: medoids of clusters of the features; untrained: the network with its first weights."""
+    """Instead of a network that learns. holds: the stillest frames; steady_holds: the same beyond
+    the camera's shift and the light; motion_peaks: the liveliest; uniform: the middles of equal
+    parts; middle: of the scene, and others evenly (the seed's); kmeans: medoids of clusters of the
+    features; untrained: the network with its first weights."""
     selection: SelectionConfig = SelectionConfig()
     """How key frames follow from scores; its budget is also that of the policy and the rewards."""
+
+
+LABELLED, UNLABELLED = "val/F1_mean", "val/composite_mean"
+
+
+def without_labels(tree: Any) -> Any:
+    """A comparison's tree whose search goes by the composite where no key pose is known."""
+    data, search = (tree.get(name) for name in ("data", "search"))
+    if not (isinstance(data, Mapping) and isinstance(search, Mapping)):
+        return tree
+    if data.get("source", "generated") == "generated" or search.get("metrics") is None:
+        return tree
+    given = search["metrics"]
+    names = [given] if isinstance(given, str) else list(given)
+    metrics = [UNLABELLED if name == LABELLED else name for name in names]
+    return {**tree, "search": {**search, "metrics": metrics}}
 
 
 class Comparison(BaseComparison):
@@ -60,7 +79,7 @@ class Comparison(BaseComparison):
     @model_validator(mode="before")
     @classmethod
     def _translated(cls, tree: Any) -> Any:
-        return translated(tree)
+        return without_labels(translated(tree))
 
     @model_validator(mode="after")
     def _budgeted(self) -> Self:

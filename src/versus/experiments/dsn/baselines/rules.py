@@ -8,6 +8,7 @@ shown to metrics of scores as 1 for these and 0 for others.
 random          scores   uniform numbers, by seed, video and scene
 constant        scores   1: whatever the selection does with ties
 holds           scores   minus the smoothed change of the picture: a hold detector
+steady_holds    scores   the same of what changes beyond the camera's shift and the light
 motion_peaks    scores   the smoothed change of the picture (the seed's ``motion peaks``)
 uniform         chooses  the middles of equally long parts of the scene
 middle          chooses  the middle of the scene, and others evenly from end to end (the seed's)
@@ -24,6 +25,7 @@ import numpy as np
 from versus.core import seeding
 from versus.core.errors import ConfigError
 from versus.experiments.dsn.baselines.kmeans import medoids
+from versus.experiments.dsn.data.features.motion import COLUMNS
 from versus.experiments.dsn.data.sequences import FloatArray, IntArray, Sequence
 from versus.experiments.dsn.selection import SelectionConfig, select
 
@@ -54,6 +56,11 @@ def holds(scene: Sequence, seed: int) -> FloatArray:
     return -motion_peaks(scene, seed)
 
 
+def steady_holds(scene: Sequence, seed: int) -> FloatArray:
+    """Minus the smoothed change beyond the camera's shift and the light."""
+    return -scene.motion[:, COLUMNS.index("steady")].double().numpy()
+
+
 def uniform(scene: Sequence, count: int, seed: int) -> IntArray:
     """The rows nearest to the middles of ``count`` equally long parts of the scene."""
     start, end = scene.span
@@ -82,6 +89,7 @@ SCORES: Mapping[str, Scores] = {
     "random": random,
     "constant": constant,
     "holds": holds,
+    "steady_holds": steady_holds,
     "motion_peaks": motion_peaks,
 }
 CHOICES: Mapping[str, Choice] = {"uniform": uniform, "middle": middle, "kmeans": kmeans}

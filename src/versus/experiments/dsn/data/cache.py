@@ -108,9 +108,8 @@ class DiskCache(_Counting):
 
     def counts(self) -> Counts:
         """Use by this object, and entries in the folder."""
-        return Counts(
-            self.hits, self.misses, sum(1 for _ in self.folder.glob("*/[!.]*.safetensors"))
-        )
+        whole = self.folder.glob("*/[!.]*.safetensors")  # not what is being written
+        return Counts(self.hits, self.misses, sum(1 for _ in whole))
 
 
 class Recent(_Counting, Generic[T]):

@@ -1,5 +1,6 @@
 """Where the clips come from, and what is made of them."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,8 +37,9 @@ def fingerprint(folder: Path) -> str:
     for path in inputs_in(folder):
         size = path.stat().st_size
         digest.update(f"{path.relative_to(folder)}\0{size}\0".encode())
-        for part in _ends(path, size):
-            digest.update(part)
+        with contextlib.suppress(OSError):  # what cannot be read is reported when it is looked at
+            for part in _ends(path, size):
+                digest.update(part)
     return digest.hexdigest()
 
 
@@ -67,9 +69,9 @@ class Generated(Section):
     """Height of the clips in pixels; even."""
     fps: float = Field(24.0, gt=0, le=120)
     """Frame rate of the files."""
-    difficulty: float = Field(0.4, ge=0, le=1)
+    difficulty: float = Field(0.5, ge=0, le=1)
     """0: a key pose is where nothing moves; 1: poses are held briefly or long, camera, tails and
-    passers-by move through them, tweens pause, and light flashes."""
+    passers-by move through them, tweens pause, and light flashes and flickers."""
 
 
 class Videos(Section):

@@ -44,6 +44,9 @@ from versus.experiments.dsn.selection import SelectionConfig
 SCORE = "val/score"
 """What says which weights count."""
 
+CACHE = "cache/hit_rate"
+"""Also told at the end; all else that a cache changes is seconds."""
+
 
 class Batch(NamedTuple):
     """A minibatch: numbers of training sequences, and the epoch, which decides what is drawn."""
@@ -217,6 +220,8 @@ class ScorerLearner(SingleLearner):
             self.last = {split: self.measured(self.gauge(split)) for split in self.tests}
             found = self._validated()
         parts = [means(split, of) for split, of in self.last.items()]
+        used = self.train.use_cache and self._modules
+        parts.append({CACHE: self.inputs.use()[CACHE]} if used else {})
         return dict(itertools.chain(found.items(), *(part.items() for part in parts)))
 
     @cached_property

@@ -113,7 +113,7 @@ def _saved(
                 f"{video}: frame {one.frame} is {picture.dtype} of shape {picture.shape}; "
                 "give RGB as uint8, [H, W, 3]"
             )
-        Image.fromarray(picture).save(folder / f"frame_{one.frame:06d}.png")
+        Image.fromarray(picture).save(folder / f"frame_{one.frame:06d}.png", compress_level=1)
         yield thumbnail(picture)
     if count != len(keyframes):
         raise DataError(f"{video}: {count} pictures of {len(keyframes)} key frames")

@@ -24,6 +24,8 @@ class Weights(Section):
     """Minus the distance between their colours; the seed's MS-SWD."""
     still: float = 0.0
     """How little moves in selected frames, by rank within the video."""
+    steady: float = 0.0
+    """How little moves in selected frames beyond the camera's shift and changes of the light."""
     turn: float = 0.0
     """How far what follows selected frames goes back on what came before them."""
     motion: float = 0.2

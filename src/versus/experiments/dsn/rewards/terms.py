@@ -107,6 +107,12 @@ def stillness(episodes: Episodes) -> Tensor:
     return episodes.mean(episodes.videos.stillness)
 
 
+@term("steady")
+def steadiness(episodes: Episodes) -> Tensor:
+    """The same, of what changes beyond the camera's shift and the light."""
+    return episodes.mean(episodes.videos.steadiness)
+
+
 @term("turn")
 def turn(episodes: Episodes) -> Tensor:
     """Mean over selected frames of how far the way on goes back on the way there, near and far.

@@ -14,6 +14,7 @@ from versus.experiments.dsn.data.features.motion import COLUMNS
 from versus.experiments.dsn.rewards import colours
 from versus.experiments.dsn.rewards.config import RewardsConfig
 
+STEADY = COLUMNS.index("steady")
 TURNS = (COLUMNS.index("turn_near"), COLUMNS.index("turn_far"))
 
 
@@ -99,10 +100,25 @@ class Videos:
     @cached_property
     def stillness(self) -> Tensor:
         """1 where least changes, 0 where most does, by rank; equal frames share theirs."""
-        change = self.change.masked_fill(~self.mask, torch.inf)
-        ordered = change.sort(1).values
-        below = torch.searchsorted(ordered, change)
-        above = torch.searchsorted(ordered, change, right=True)
+        return self._lowness(self.change)
+
+    @cached_property
+    def steadiness(self) -> Tensor:
+        """The same of what changes beyond the camera's shift and the light, ``[B, T]``.
+
+        Raises:
+            DataError: if the batch has no such column.
+        """
+        if self.batch.motion.shape[2] <= STEADY:
+            raise DataError("reward steady: the motion of the sequences does not tell of shifts")
+        return self._lowness(self.batch.motion[..., STEADY])
+
+    def _lowness(self, values: Tensor) -> Tensor:
+        """1 for the lowest of a video, 0 for the highest, by rank, ``[B, T]``."""
+        known = values.masked_fill(~self.mask, torch.inf)
+        ordered = known.sort(1).values
+        below = torch.searchsorted(ordered, known)
+        above = torch.searchsorted(ordered, known, right=True)
         rank = (below + above - 1) / 2
         return (1 - rank / (self.counts[:, None] - 1).clamp_min(1)) * self.mask
 

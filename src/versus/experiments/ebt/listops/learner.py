@@ -154,6 +154,7 @@ class ListOpsLearner(SingleLearner):
     def _finals(self, items: ItemsOf) -> dict[str, float]:
         floors = Floors(self.parts["train"])
         found = class_balance(self.parts["train"].labels)
+        found["data/tokens"] = float((self.parts["train"].inputs.flatten().bincount() > 0).sum())
         all_items: dict[str, Items] = {}
         with self.at_best():
             for part in TESTS:

@@ -70,7 +70,7 @@ def clip(
         number: within the split.
         size: width and height in pixels.
         difficulty: 0 = a hold is where nothing moves; 1 = holds are brief or long, the camera,
-            tails and passers-by move through them, and tweens pause.
+            tails and passers-by move through them, tweens pause, and light flickers.
     """
     rng = np.random.default_rng(derive("dsn", seed, split, number))
     style = STYLES.get(split, HOME)

@@ -61,7 +61,7 @@ def plan(
     return Shot(
         time=time,
         painted=stage.background(rng, style, width, height),
-        camera=stage.camera(rng, frames, difficulty),
+        camera=stage.camera(rng, frames, difficulty, time.holds),
         light=stage.light(rng, frames, difficulty),
         extras=stage.extras(rng, style, frames, width / height, difficulty),
         parts=parts,

@@ -8,11 +8,22 @@ import numpy.typing as npt
 
 from versus.experiments.dsn.data.animation.figures import Colour, blob, colour
 from versus.experiments.dsn.data.animation.styles import Style
-from versus.experiments.dsn.data.sequences import FloatArray
+from versus.experiments.dsn.data.sequences import FloatArray, Span
 
 Image = npt.NDArray[np.uint8]
 MARGIN = 0.6
 """How far the painted background goes beyond the picture, in picture heights."""
+
+MOVING = (0.15, 0.1, 0.1, 0.1, 0.1)
+"""Shares of pans, drifts, shakes, zooms and looks around at difficulty 1."""
+LOOKS, PACE = 0.8, (0.012, 0.03)
+"""Share of the holds through which a camera looks around; picture heights per frame."""
+FLICKER_SHARE = 1.0
+"""Of the shots, at difficulty 1: those in which light flickers for a while, as of a fire."""
+FLICKERS = (24, 72)
+"""Frames of that while."""
+FLICKER = (0.75, 1.0)
+"""Gain of a light that flickers, frame by frame."""
 
 
 class Extra(NamedTuple):
@@ -45,12 +56,21 @@ def background(rng: np.random.Generator, style: Style, width: int, height: int) 
     return painted
 
 
-def camera(rng: np.random.Generator, frames: int, difficulty: float) -> FloatArray:
-    """Where the camera is: ``[T, 3]`` of x and y in picture heights, and magnification."""
+def camera(
+    rng: np.random.Generator, frames: int, difficulty: float, holds: tuple[Span, ...]
+) -> FloatArray:
+    """Where the camera is: ``[T, 3]`` of x and y in picture heights, and magnification.
+
+    Args:
+        rng: decides it.
+        frames: of the shot.
+        difficulty: 0 = it stands still.
+        holds: during which a figure stands still: there is time to look around.
+    """
     path = np.zeros((frames, 3))
     path[:, 2] = 1
     kind = rng.choice(
-        ["still", "pan", "drift", "shake", "zoom"], p=_camera_shares(min(1.0, difficulty))
+        ["still", "pan", "drift", "shake", "zoom", "look"], p=_camera_shares(min(1.0, difficulty))
     )
     if kind == "pan":
         start, end = sorted(rng.uniform(0, 1, 2))
@@ -64,11 +84,23 @@ def camera(rng: np.random.Generator, frames: int, difficulty: float) -> FloatArr
         path[:, :2] = decay[:, None] * rng.choice([-1, 1], (frames, 2))
     elif kind == "zoom":
         path[:, 2] = np.linspace(1.0, rng.uniform(1.15, 1.5), frames)[:: rng.choice([-1, 1])]
+    elif kind == "look":
+        path[:, :2] = looking(rng, frames, holds)
     return path
 
 
+def looking(rng: np.random.Generator, frames: int, holds: tuple[Span, ...]) -> FloatArray:
+    """A camera that goes to and fro while the figure holds its poses, ``[T, 2]``."""
+    steps = np.zeros((frames, 2))
+    way = _direction(rng)
+    for number, (start, end) in enumerate(holds):
+        if rng.random() < LOOKS:
+            steps[start:end] = way * (-1) ** number * rng.uniform(*PACE)
+    return np.asarray(steps.cumsum(0))
+
+
 def _camera_shares(difficulty: float) -> list[float]:
-    moving = np.array([0.3, 0.2, 0.1, 0.15]) * difficulty
+    moving = np.array(MOVING) * difficulty
     return [float(1 - moving.sum()), *moving.tolist()]
 
 
@@ -88,7 +120,7 @@ def extras(
     rng: np.random.Generator, style: Style, frames: int, aspect: float, difficulty: float
 ) -> list[Extra]:
     """Clouds, cars, passers-by and falling things; in front of the figure where depth > 1."""
-    found = [_mover(rng, style, frames, aspect) for _ in range(rng.binomial(3, 0.5 * difficulty))]
+    found = [_mover(rng, style, frames, aspect) for _ in range(rng.binomial(3, 0.4 * difficulty))]
     found += [_pillar(rng, style, frames, aspect) for _ in range(int(rng.integers(0, 3)))]
     if rng.random() < 0.15 * difficulty:
         found += _falling(rng, style, frames, aspect)
@@ -141,4 +173,7 @@ def light(rng: np.random.Generator, frames: int, difficulty: float) -> FloatArra
         flash = np.array([0.85, 0.6, 0.35, 0.15])[: frames - at]
         script[at : at + len(flash), 3] = 255 * flash
         script[at : at + len(flash), :3] *= (1 - flash)[:, None]
+    if rng.random() < FLICKER_SHARE * difficulty:
+        start, length = int(rng.integers(0, frames)), int(rng.integers(*FLICKERS))
+        script[start : start + length, :3] *= rng.uniform(*FLICKER, (length, 1))[: frames - start]
     return script

@@ -41,8 +41,8 @@ HOME = Style(
     value=(0.45, 1.0),
     exposures=((1, 0.15), (2, 0.55), (3, 0.3)),
     eases=("smooth", "slow_in", "slow_out"),
-    tween=(7, 15),
-    hold=(3, 8),
+    tween=(6, 13),
+    hold=(4, 8),
     grain=2.0,
     outline=False,
 )

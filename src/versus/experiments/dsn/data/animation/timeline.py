@@ -10,6 +10,10 @@ from versus.experiments.dsn.data.sequences import FloatArray, IntArray, Span
 BRIEF = (1, 2)
 IDLE = (16, 28)
 PAUSE = (3, 6)
+BRIEF_SHARE, IDLE_SHARE = 0.1, 0.04
+"""Of the holds, at difficulty 1."""
+PAUSE_SHARE = 0.6
+"""Of the tweens, at difficulty 1: those that stand still on the way, without turning."""
 
 
 class Timeline(NamedTuple):
@@ -78,7 +82,7 @@ def timeline(rng: np.random.Generator, style: Style, keys: int, difficulty: floa
 
 
 def _hold_length(rng: np.random.Generator, style: Style, difficulty: float) -> int:
-    brief, idle = 0.3 * difficulty, 0.12 * difficulty
+    brief, idle = BRIEF_SHARE * difficulty, IDLE_SHARE * difficulty
     chance = rng.random()
     low, high = BRIEF if chance < brief else IDLE if chance > 1 - idle else style.hold
     return int(rng.integers(low, high + 1))
@@ -90,7 +94,7 @@ def _tween(
     """Append the drawings between two key poses; some stand still for a moment on the way."""
     drawings = max(2, round(int(rng.integers(style.tween[0], style.tween[1] + 1)) / on))
     ease = EASES[str(rng.choice(style.eases))]
-    halt = int(rng.integers(1, drawings)) if rng.random() < 0.4 * difficulty else -1
+    halt = int(rng.integers(1, drawings)) if rng.random() < PAUSE_SHARE * difficulty else -1
     for number in range(drawings):
         frames = on + (int(rng.integers(*PAUSE)) if number == halt else 0)
         draft.show(pose, float(ease((number + 1) / (drawings + 1))), frames)

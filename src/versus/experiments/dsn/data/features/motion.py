@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 from versus.experiments.dsn.data.animation.stage import Image
 from versus.experiments.dsn.data.sequences import FloatArray
 
-VERSION = 1
+VERSION = 2
 Floats = npt.NDArray[np.float32]
 PLAIN, STEADY, SHIFT, LIGHT = range(4)
 CHANGES = 4
@@ -20,7 +20,7 @@ CHANGES = 4
 COLUMNS = (
     "change",  # smoothed change of the pixels, in units of the video's mean
     "change_rank",  # its rank within the scene: 0 stillest, 1 liveliest
-    "steady",  # the same as change where the camera's shift is taken out
+    "steady",  # the same as change where the camera's shift and the light are taken out
     "steady_rank",
     "look",  # smoothed change of the features, in units of the video's mean
     "look_rank",
@@ -35,6 +35,8 @@ SIDE = 64
 """Longest side of what changes are measured on, in pixels."""
 SMOOTH = 1.0
 """Standard deviation of the smoothing, in rows."""
+GAINS = (0.5, 2.0)
+"""Smallest and largest change of the light from one row to the next that is taken out."""
 NEAR, FAR = 4, 9
 """Rows before and after that a turn looks at."""
 LIVELY = 0.5
@@ -82,7 +84,10 @@ def _change(before: Floats, now: Floats, window: Floats) -> tuple[float, float, 
 
 
 def _residual(before: Floats, now: Floats, x: float, y: float) -> float:
-    """Mean change where both pictures show the scene, after the shift, without that of the mean."""
+    """Mean change where both pictures show the scene, after the shift and a change of the light.
+
+    Light is a gain and an offset, by least squares; a gain above 1 is not taken for more movement.
+    """
     height, width = now.shape
     if x or y:
         moved = np.array([[1, 0, x], [0, 1, y]])
@@ -91,8 +96,11 @@ def _residual(before: Floats, now: Floats, x: float, y: float) -> float:
     # Of a picture that is two pixels high, half a pixel of shift would leave nothing.
     left = min(int(np.ceil(abs(x))), (width - 1) // 2)
     top = min(int(np.ceil(abs(y))), (height - 1) // 2)
-    apart = (now - before)[top : height - top, left : width - left]
-    return float(np.abs(apart - apart.mean()).mean())
+    seen = slice(top, height - top), slice(left, width - left)
+    first, second = (picture[seen] - picture[seen].mean() for picture in (before, now))
+    power = float((first * first).sum())
+    gain = float(np.clip((first * second).sum() / power, *GAINS)) if power > 0 else 1.0
+    return float(np.abs(second - gain * first).mean()) / max(1.0, gain)
 
 
 def motion(rows: Floats, features: Floats, mean: FloatArray) -> Floats:
