@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end import pages
 from tests.end_to_end.conftest import Run
 from tests.end_to_end.postgres import installed, running
 from tests.end_to_end.team import DATABASES, Team, forget_downloads, lose, s3
@@ -54,7 +55,10 @@ def test_a_user_trains_promotes_and_loses_nothing(
         team.script("backup", str(tmp_path / "backup"))
     lose(team)
     team.script("restore", str(tmp_path / "backup"))
+    with pytest.raises(AssertionError, match="already exists"):
+        team.script("restore", str(tmp_path / "backup"))
     forget_downloads(project)
+    pages.run("operations.md", "migrate", tmp_path, team.settings())
     with team.serving():
         again = versus(*CHAMPION, **right)
         assert again.returncode == 0, again.stderr
