@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Composed, Identifier
 
 OWNER = "postgres"
 """The server refuses to run as root; this user comes with the package."""
@@ -41,7 +41,7 @@ class Server:
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self.port = free_port()
-        self._programs, self._folder = programs, folder
+        self.programs, self._folder = programs, folder
         if os.getuid() == 0:
             shutil.chown(folder, OWNER, OWNER)
         self._run("initdb", "-D", str(folder / "data"), "-U", "versus", "-A", "trust", "-N")
@@ -61,16 +61,23 @@ class Server:
 
     def create(self, database: str) -> None:
         """Make an empty database."""
+        self._execute(SQL("create database {}").format(Identifier(database)))
+
+    def drop(self, database: str) -> None:
+        """Remove a database with all that is in it."""
+        self._execute(SQL("drop database {} with (force)").format(Identifier(database)))
+
+    def _execute(self, statement: Composed) -> None:
         address = f"host=127.0.0.1 port={self.port} user=versus dbname=postgres"
         with psycopg.connect(address, autocommit=True) as connection:
-            connection.execute(SQL("create database {}").format(Identifier(database)))
+            connection.execute(statement)
 
     def _control(self, verb: str, *words: str) -> None:
         self._run("pg_ctl", verb, "-w", "-D", str(self._folder / "data"), *words)
 
     def _run(self, program: str, *words: str) -> None:
         as_owner = ["runuser", "-u", OWNER, "--"] if os.getuid() == 0 else []
-        command = [*as_owner, str(self._programs / program), *words]
+        command = [*as_owner, str(self.programs / program), *words]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self._folder)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from versus.core import config as configs
-from versus.core import fetching, stages
+from versus.core import fetching, stages, trust
 from versus.core.display import Display
 from versus.core.errors import ConfigError, DataError, TrackingError, VerificationError
 from versus.core.experiment import Experiment, ModelPart, Suite
@@ -160,6 +160,7 @@ def _asked(experiment: Experiment, part: ModelPart, suite: Suite) -> BaseCompari
     layers = [(f"config.json of {part.name}", part.config["comparison"])]
     layers += [("override", configs.nested(key, v)) for key, v in suite.overrides.items()]
     comparison: BaseComparison = configs.load(experiment.Comparison, layers)
+    trust.check_code(part.name, comparison)
     if not suite.overrides:
         return comparison
     (arm,) = [arm for arm in comparison.arms() if arm.name == part.config["variant"]]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
+LOGGED = re.compile(r"models:/(?P<id>m-[0-9a-f]{32})")
+"""Where a version registered by versus comes from; the id is the name of a folder here."""
 URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 
 
@@ -60,7 +62,7 @@ def fetch(uri: str, root: Path) -> FetchedModel:
         )
     with opened(root) as store:
         version = _find_version(store.client, uri, match)
-        model_id = str(version.source).removeprefix("models:/")
+        model_id = _logged_model(uri, version)
         return FetchedModel(
             folder=_download(store, uri, model_id),
             name=str(version.name),
@@ -83,6 +85,16 @@ def _find_version(client: "MlflowClient", uri: str, match: "re.Match[str]") -> "
             f"aliases {named or 'none'}; choose one of these"
         )
     return there[wanted]
+
+
+def _logged_model(uri: str, version: "ModelVersion") -> str:
+    match = LOGGED.fullmatch(str(version.source))
+    if match is None:
+        raise RegistryError(
+            f"{uri}: comes from {version.source!r:.120}, which is no logged model; it was not "
+            "registered by versus"
+        )
+    return match["id"]
 
 
 def registered_versions(client: "MlflowClient", name: str) -> list["ModelVersion"]:

@@ -36,6 +36,27 @@ def shown(path: Path) -> str:
         return str(path)
 
 
+def staying(name: str) -> str:
+    """``name`` as it stands: a path of the params, which lies in the project unless absolute.
+
+    Raises:
+        ValueError: if it climbs out of the project.
+    """
+    if ".." in Path(name).parts:
+        raise ValueError(f"leaves the project; give an absolute path, received {name!r}")
+    return name
+
+
+def is_file_name(name: object) -> bool:
+    """Whether a text that somebody else wrote names a file or folder where it is put, no other."""
+    return (
+        isinstance(name, str)
+        and bool(name)
+        and not name.startswith(".")
+        and not set(name) & set("/\\\0")
+    )
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary sibling of ``path`` that takes its place when the block succeeds.

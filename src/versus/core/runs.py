@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self, cast
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -11,6 +12,7 @@ from versus.core import config as configs
 from versus.core.config import Section
 from versus.core.errors import ConfigError
 from versus.core.launching.config import Launcher
+from versus.core.paths import staying
 from versus.core.search.space import Search
 
 if TYPE_CHECKING:
@@ -104,6 +106,11 @@ class Log(Section):
     def _named(cls, value: Any) -> Any:
         return {True: "tensorboard", False: ""}[value] if isinstance(value, bool) else value
 
+    @field_validator("tensorboard")
+    @classmethod
+    def _inside(cls, value: str) -> str:
+        return staying(value)
+
 
 class HookChoice(Section):
     """Which hooks look at the training, and how."""
@@ -120,6 +127,16 @@ class HookChoice(Section):
     """Weights of a solution (model folder or safetensors file), for hooks that need one."""
     trajectory: bool = False
     """Keep the weights after every epoch."""
+
+    @field_validator("names")
+    @classmethod
+    def _inside(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(staying, names))
+
+    @field_validator("reference")
+    @classmethod
+    def _weights_inside(cls, name: str) -> str:
+        return staying(name)
 
 
 class BaseComparison(Section):
@@ -223,6 +240,10 @@ class BaseComparison(Section):
             )
         return device
 
+    def foreign_code(self) -> tuple[str, ...]:
+        """Commits of code of others that these settings run; an experiment that can adds them."""
+        return ()
+
     def digest(self) -> str:
         """Identity of the training that this comparison asks for."""
         return configs.digest(self.model_dump(mode="json", exclude=set(self.UNHASHED)))
@@ -306,4 +327,7 @@ def _variant(
     for key, value in cell.items():
         tree = configs.merge(tree, configs.nested(key, value))
     choices = (("variants", name), *cell.items()) if name else tuple(cell.items())
-    return Variant(",".join(parts) or "default", choices, tree)
+    whole = ",".join(parts) or "default"
+    if Path(whole).is_absolute() or ".." in Path(whole).parts:
+        raise ConfigError(f"variants: a name becomes a folder and leads nowhere else; {whole!r}")
+    return Variant(whole, choices, tree)

@@ -19,6 +19,11 @@ MODE = "workflowType=machine_learning"
 """The UI opens in a mode that hides training runs."""
 
 
+def public(text: str) -> str:
+    """A message or an address without the users and passwords of the addresses in it."""
+    return re.sub(r"://[^/@\s]*:[^/@\s]*@", "://", text)
+
+
 @dataclass
 class State:
     """``tracking.json``: what MLflow has of a work folder.
@@ -69,11 +74,11 @@ class State:
 def resumed(folder: Path, store: "Store", experiment: str) -> State:
     """What a store has of a folder; a new state for another store, or one that has lost it."""
     state = State.load(folder)
-    if state is not None and state.uri == store.uri:
+    if state is not None and state.uri == public(store.uri):
         parent = state.runs.get(PARENT)
         if parent is None or store.find_run(parent) is not None:
             return state
-    state = State(store.uri, experiment_id=experiment)
+    state = State(public(store.uri), experiment_id=experiment)
     state.save(folder)
     return state
 
@@ -141,7 +146,7 @@ def addresses(state: State, metric: str, *, ascending: bool) -> tuple[tuple[str,
 
 def page(uri: str, experiment_id: str, run: str) -> str:
     """Address of a run in the UI of a store."""
-    return f"{_runs(uri, experiment_id)}/{run}?{MODE}"
+    return f"{_runs(public(uri), experiment_id)}/{run}?{MODE}"
 
 
 def _runs(uri: str, experiment_id: str) -> str:

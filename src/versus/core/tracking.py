@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from versus.core.errors import DataError, TrackingError
 from versus.core.paths import read_json, replacing, shown, sweep_beside, write_json
 from versus.core.projection import Projection
-from versus.core.tracked import PARENT, Links, State, links, metric_name
+from versus.core.tracked import PARENT, Links, State, links, metric_name, public
 from versus.core.workfolder import Point, WorkFolder
 
 if TYPE_CHECKING:
@@ -110,10 +110,13 @@ def reporting(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:  # requests' errors are OSErrors
-        reason = " ".join(str(error).split())[:300]
+        reason = public(" ".join(str(error).split()))[:300]
+        remedy = "start its server or correct the variable"
+        if "error code 401" in reason:
+            remedy = "correct MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         raise TrackingError(
-            f"MLFLOW_TRACKING_URI {uri}: the tracking store cannot be used ({reason}); start its "
-            "server or correct the variable"
+            f"MLFLOW_TRACKING_URI {public(uri)}: the tracking store cannot be used ({reason}); "
+            f"{remedy}"
         ) from error
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 from versus.core.analysis.series import COLUMNS, Columns, Growing, Key, as_table
 from versus.core.errors import ConfigError
 from versus.core.paths import project_root
+from versus.core.tracked import public
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -122,8 +123,8 @@ def find(experiment: str, run_id: str) -> Tracked:
         parent = _newest(store, experiment) if run_id == NEWEST else store.find_run(run_id)
         if parent is None:
             raise ConfigError(
-                f"--mlflow: {uri} holds no run {run_id!r} of {experiment}; run versus sync, or "
-                "copy the id from versus ui"
+                f"--mlflow: {public(uri)} holds no run {run_id!r} of {experiment}; run versus "
+                "sync, or copy the id from versus ui"
             )
         children = store.tagged_runs(
             parent.info.experiment_id, "mlflow.parentRunId", parent.info.run_id

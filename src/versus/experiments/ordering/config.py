@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from versus.core.config import Section
-from versus.core.paths import project_root
+from versus.core.paths import project_root, staying
 from versus.core.runs import BaseComparison
 from versus.experiments.ordering.data.config import DataConfig, one_of
 
@@ -141,7 +141,7 @@ class TrainConfig(Section):
     def _identify_indices(cls, tree: Any) -> Any:
         """Another file under the same name is another training."""
         if isinstance(tree, dict) and tree.get("indices") and not tree.get("indices_sha256"):
-            path = project_root() / str(tree["indices"])
+            path = project_root() / staying(str(tree["indices"]))
             if path.is_file():
                 return {**tree, "indices_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
         return tree

@@ -41,6 +41,13 @@ class Comparison(BaseComparison):
     train: TrainConfig = TrainConfig()
     legacy: Legacy = Legacy()
 
+    def foreign_code(self) -> tuple[str, ...]:
+        """The commit of the code that comes with a remote backbone."""
+        backbone = self.backbone
+        if backbone.source != "remote":
+            return ()
+        return (backbone.code_revision or backbone.revision,)
+
     @property
     def learns(self) -> bool:
         """Whether the policy is learnt."""
