@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.end_to_end.conftest import REPOSITORY, Run, environment
@@ -25,7 +26,7 @@ from tests.end_to_end.cluster import Machines, machines
 # Four stacks of several seconds: two orders, two seeds, each a run alone.
 TRAIN = [
     *("train", "ordering", "--profile", "smoke", "--train.stack", "1", "--seeds", "2"),
-    *("--train.epochs", "400", "--train.stop", "never", "--checkpoint.epochs", "20"),
+    *("--train.epochs", "300", "--train.stop", "never", "--checkpoint.epochs", "20"),
 ]
 SEARCH = [
     *("search", "memory", "--data.dim", "8", "--data.steps", "100", "--seeds", "8"),
@@ -141,6 +142,17 @@ def test_a_killed_process_goes_on_and_ctrl_c_saves(project: Path, cluster: Machi
     status = json.loads(next((project / "runs").rglob("status.json")).read_text())
     assert status["state"] == "interrupted"
     assert rows(project, "select name from runs where status = 'RUNNING'") == []
+
+
+@pytest.mark.slow
+def test_what_a_killed_command_had_launched_ends_with_it(project: Path, cluster: Machines) -> None:
+    with start(*TRAIN, "--no-tracking", *on(cluster)) as launched:
+        until(lambda: len([steps for steps in states(project).values() if steps]) >= 2)
+        left = cluster.training()
+        assert left
+        launched.kill()
+    _, alive = psutil.wait_procs(left, timeout=60)
+    assert alive == []
 
 
 @pytest.mark.slow
