@@ -35,9 +35,9 @@ class Team:
 
     def settings(self) -> dict[str, str]:
         """What ``.env.example`` names."""
-        path = f"{self.database.programs}{os.pathsep}{os.environ['PATH']}"
+        path = f"{Path(sys.executable).parent}{os.pathsep}{self.database.programs}{os.pathsep}"
         return environment(
-            PATH=path,
+            PATH=path + os.environ["PATH"],
             PYTHON=sys.executable,
             PGHOST="127.0.0.1",
             PGPORT=str(self.database.port),
@@ -52,6 +52,7 @@ class Team:
             MLFLOW_AUTH_ADMIN_PASSWORD=PASSWORD,
             MLFLOW_FLASK_SERVER_SECRET_KEY="a long random text",
             MLFLOW_PORT=str(self.port),
+            MLFLOW_ALLOWED_HOSTS="localhost:*,127.0.0.1:*",
         )
 
     def script(self, *words: str, said: str = "", **changes: str) -> str:

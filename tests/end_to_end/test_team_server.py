@@ -1,5 +1,7 @@
 """The scripts of ``deploy/``: users with passwords, artifacts in S3, backup and restore."""
 
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +33,16 @@ def team(tmp_path: Path) -> Iterator[Team]:
         yield Team(database, tmp_path, store)
 
 
+def asked(team: Team, host: str) -> int:
+    """Status of a request without a password that claims to be for a host."""
+    page = f"{team.address}/api/2.0/mlflow/experiments/get?experiment_id=0"
+    request = urllib.request.Request(page, headers={"Host": host})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=10)
+    with caught.value as refusal:
+        return refusal.code
+
+
 def test_a_user_trains_promotes_and_loses_nothing(
     project: Path, versus: Run, team: Team, tmp_path: Path
 ) -> None:
@@ -38,6 +50,7 @@ def test_a_user_trains_promotes_and_loses_nothing(
     ann = {"MLFLOW_TRACKING_URI": team.address, "MLFLOW_TRACKING_USERNAME": "ann"}
     right = {**ann, "MLFLOW_TRACKING_PASSWORD": SECRET}
     with team.serving():
+        assert [asked(team, host) for host in ("localhost:5000", "evil.example")] == [401, 403]
         assert team.users("add", "ann", SECRET) == "add ann: done\n"
         wrong = versus(*TRAIN, **ann, MLFLOW_TRACKING_PASSWORD="another long one")
         assert wrong.returncode == 0, wrong.stderr

@@ -91,6 +91,12 @@ def test_an_image_runs_what_it_says_and_not_as_root(stage: str, entry: str) -> N
     assert "CMD [" in told["HEALTHCHECK"]
 
 
+def test_pickles_are_refused_wherever_the_project_sets_the_environment() -> None:
+    setting = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
+    assert f"export {setting} := false" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert f"{setting}=false" in dict(stages()["base"])["ENV"]
+
+
 def test_the_build_installs_as_make_setup_does() -> None:
     made = (ROOT / "Makefile").read_text(encoding="utf-8")
     runs = " ".join(rest for word, rest in stages()["versus"] if word == "RUN")
