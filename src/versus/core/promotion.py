@@ -13,7 +13,7 @@ import pandas as pd
 
 import versus
 from versus.core import evidence, fetching, pipeline
-from versus.core.champions import LONGEST_REASON, Event, describe, held, show_history
+from versus.core.champions import LONGEST_REASON, Event, describe, held
 from versus.core.display import Display
 from versus.core.errors import (
     ConfigError,
@@ -159,7 +159,6 @@ def promote(gate: Gate, uri: str, display: Display) -> bool:
         champion = _champion(challenger.name, root)
         if champion is not None and (same := _sameness(challenger, champion)):
             display.line(f"{challenger.name}: {same}; nothing moves")
-            show_history(challenger.name, display)
             return True
         event, error = _judge(gate, challenger, champion)
         with held(challenger.name, root) as title:
@@ -167,7 +166,6 @@ def promote(gate: Gate, uri: str, display: Display) -> bool:
                 continue  # somebody else has promoted meanwhile
             event = title.record(event, moves=event["decision"] != "refused")
         display.line(describe(challenger.name, event))
-        show_history(challenger.name, display)
         if error is not None:
             raise error
         return bool(event["decision"] != "refused")

@@ -1,5 +1,6 @@
 """Verbs about registered models: evaluate, promote."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from versus.core.arguments import Option, experiment_first, no_more, overrides, parse
@@ -61,6 +62,7 @@ def promote(words: list[str]) -> None:
     no_more("promote", rest)
 
     from versus.core import champions, promotion
+    from versus.core.errors import RegistryError
     from versus.core.evaluation import read_suite
     from versus.core.experiment import find
 
@@ -74,7 +76,11 @@ def promote(words: list[str]) -> None:
             return True
         if options.rollback:
             return champions.roll_back(promotion.name_of(uri), why, display)
-        return promotion.promote(gate, uri, display)
+        try:
+            return promotion.promote(gate, uri, display)
+        finally:
+            with suppress(RegistryError):  # where there is no such model, that is said already
+                champions.show_history(promotion.name_of(uri), display)
 
     promotion.for_each(suite, options.model or (), decide)
 

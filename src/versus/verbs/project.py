@@ -2,9 +2,14 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from versus.core.arguments import Option, load, no_more, parse
 from versus.core.display import Display
+
+if TYPE_CHECKING:
+    from versus.core.experiment import Experiment
+    from versus.core.stages import Places
 
 
 def list_experiments(words: list[str]) -> None:
@@ -39,9 +44,30 @@ def demo(words: list[str]) -> None:
         places = adhoc_places(experiment, comparison, "smoke", out=out, runs=runs)
         run_comparison(experiment, comparison, places, display, tracked=True)
         evaluation.evaluate_results(experiment, places, display)
+        _titles(experiment, places, display)
     page.write(sorted(runs.glob("*/results")), runs / "report.html", root / "results/claims.json")
     display.line(f"report: {shown(runs / 'report.html')}")
     display.line("next: make ui (MLflow on 127.0.0.1), or the study: .venv/bin/dvc repro")
+
+
+def _titles(experiment: "Experiment", places: "Places", display: Display) -> None:
+    """The candidates of a comparison take the title if they may, and one other model tries."""
+    from versus.core import promotion
+    from versus.core.errors import VersusError
+    from versus.core.evaluation import read_suite
+    from versus.core.paths import read_json
+
+    models = read_json(places.results / "run.json").get("models", {}).values()
+    suite = read_suite(read_json(places.results / "config.json")["experiment"])
+    gate = promotion.gate(experiment, suite)
+    for name in map(promotion.name_of, suite.models):
+        versions = [f"models:/{name}/{one['version']}" for one in models if one["name"] == name]
+        # The last one registered is the candidate.
+        for uri in dict.fromkeys([*versions[-1:], *versions[:1]]):
+            try:
+                promotion.promote(gate, uri, display)
+            except VersusError as error:
+                display.warn(str(error))
 
 
 def claims(words: list[str]) -> None:
