@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tests.end_to_end.conftest import REPOSITORY, environment
 
-BLOCK = re.compile(r"(?:<!-- (run|by|not run): (.+?) -->\n)?```(\w+)\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"(?:<!-- (run|by|not run): (.+?) -->\n)?```(\w*)\n(.*?)```", re.DOTALL)
 
 
 class Block(NamedTuple):
