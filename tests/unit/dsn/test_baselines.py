@@ -102,6 +102,15 @@ def test_the_steady_hold_detector_looks_past_camera_and_light() -> None:
     assert apply("steady_holds", [one], SelectionConfig(gap=4))[1][0].tolist() == [2, 9, 15]
 
 
+def test_turns_of_a_steady_movement_are_found_among_holds() -> None:
+    motion = torch.zeros(18, len(COLUMNS))
+    motion[:, COLUMNS.index("steady_rank")] = torch.tensor([0.0, *[0.5] * 8, 0.0, *[0.5] * 8])
+    motion[5, COLUMNS.index("turn_near")] = motion[5, COLUMNS.index("turn_far")] = 1.0
+    motion[9, COLUMNS.index("turn_far")] = 0.5
+    scores = apply("steady_turns", [scene(18)._replace(motion=motion)], CONFIG)[0][0]
+    assert scores.tolist() == [0.0, *[-0.5] * 4, 0.5, *[-0.5] * 3, 0.25, *[-0.5] * 8]
+
+
 def test_constant_scores_leave_it_to_the_ties() -> None:
     assert apply("constant", [scene(40)], CONFIG)[1][0].tolist() == [0, 6, 12]
 

@@ -25,6 +25,7 @@ class ScorerConfig(ModelConfig):
         "constant",
         "holds",
         "steady_holds",
+        "steady_turns",
         "motion_peaks",
         "uniform",
         "middle",
@@ -32,7 +33,8 @@ class ScorerConfig(ModelConfig):
         "untrained",
     ] = ""
     """Instead of a network that learns. holds: the stillest frames; steady_holds: the same beyond
-    the camera's shift and the light; motion_peaks: the liveliest; uniform: the middles of equal
+    the camera's shift and the light; steady_turns: these, where the movement also turns;
+    motion_peaks: the liveliest; uniform: the middles of equal
     parts; middle: of the scene, and others evenly (the seed's); kmeans: medoids of clusters of the
     features; untrained: the network with its first weights."""
     selection: SelectionConfig = SelectionConfig()

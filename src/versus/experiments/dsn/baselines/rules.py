@@ -9,6 +9,8 @@ random          scores   uniform numbers, by seed, video and scene
 constant        scores   1: whatever the selection does with ties
 holds           scores   minus the smoothed change of the picture: a hold detector
 steady_holds    scores   the same of what changes beyond the camera's shift and the light
+steady_turns    scores   how far the movement goes back, less the rank of that change: what
+                         the rewards ``steady`` and ``turn`` ask for, frame by frame
 motion_peaks    scores   the smoothed change of the picture (the seed's ``motion peaks``)
 uniform         chooses  the middles of equally long parts of the scene
 middle          chooses  the middle of the scene, and others evenly from end to end (the seed's)
@@ -61,6 +63,16 @@ def steady_holds(scene: Sequence, seed: int) -> FloatArray:
     return -scene.motion[:, COLUMNS.index("steady")].double().numpy()
 
 
+def steady_turns(scene: Sequence, seed: int) -> FloatArray:
+    """How far the way on goes back, near and far, less the rank of the steady change."""
+    near, far, rank = (
+        scene.motion[:, COLUMNS.index(name)].double().numpy()
+        for name in ("turn_near", "turn_far", "steady_rank")
+    )
+    found: FloatArray = (near + far) / 2 - rank
+    return found
+
+
 def uniform(scene: Sequence, count: int, seed: int) -> IntArray:
     """The rows nearest to the middles of ``count`` equally long parts of the scene."""
     start, end = scene.span
@@ -90,6 +102,7 @@ SCORES: Mapping[str, Scores] = {
     "constant": constant,
     "holds": holds,
     "steady_holds": steady_holds,
+    "steady_turns": steady_turns,
     "motion_peaks": motion_peaks,
 }
 CHOICES: Mapping[str, Choice] = {"uniform": uniform, "middle": middle, "kmeans": kmeans}
