@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from versus.experiments.dsn.data.features.motion import COLUMNS
 from versus.experiments.dsn.data.sequences import Sequence, Span
 
 
@@ -32,7 +33,7 @@ def scene(
         picks=picks,
         times=picks / 24.0,
         features=torch.nn.functional.normalize(features, dim=1),
-        motion=torch.from_numpy(source.random((rows, 3))).float(),
+        motion=torch.from_numpy(source.random((rows, len(COLUMNS)))).float(),
         colours=shares.cumsum(-1) if colours else torch.empty(rows, 0, 0, 0),
         keys=None if keys is None else np.array(keys, dtype=np.int64),
         holds=holds,
