@@ -89,6 +89,7 @@ def test_the_demo_shows_the_experiments_of_the_pipeline(
         lambda experiment, comparison, *_, **__: shown.append(comparison.experiment),
     )
     monkeypatch.setattr("versus.core.evaluation.evaluate_results", lambda *_: None)
+    monkeypatch.setattr("versus.verbs.project._titles", lambda *_: None)
     monkeypatch.setattr("versus.core.report.page.write", lambda *_: [])
     assert cli.main(["demo", "--quiet"]) == 0
     assert shown == ["memory", "ordering", "ebt", "reoac", "dsn"]
