@@ -93,6 +93,14 @@ class FaultStorm:
             "report": Verb(("report", "--profile", "smoke", "--quiet"), staged),
         }
 
+    def in_order(self, *names: str) -> dict[str, Verb]:
+        """Stages of the pipeline, of which each needs those before it."""
+        words = [("stage", self.experiment, n, "--profile", "smoke", "--quiet") for n in names]
+        return {
+            f"stage {name.partition('-')[0]}": Verb(words[number], tuple(words[:number]))
+            for number, name in enumerate(names)
+        }
+
     def verb(self, name: str) -> Verb:
         """The verb under test."""
         if name not in (self.stormed or self.verbs):

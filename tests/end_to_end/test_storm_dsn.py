@@ -68,12 +68,8 @@ class TestDsnStorm(FaultStorm):
     @property
     def verbs(self) -> dict[str, Verb]:
         """The stages, of which each needs those before it."""
-        found = {"stage ingest": Verb(("stage", "dsn", "ingest", *SMOKE, *OWN))}
-        for names in (DATA, LATER):
-            words = [("stage", "dsn", name, *SMOKE) for name in names]
-            for number, name in enumerate(names):
-                found[f"stage {name}"] = Verb(words[number], tuple(words[:number]))
-        return found
+        ingest = {"stage ingest": Verb(("stage", "dsn", "ingest", *SMOKE, *OWN))}
+        return {**ingest, **self.in_order(*DATA), **self.in_order(*LATER)}
 
     @pytest.fixture
     def extracted(self, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -62,13 +62,7 @@ class TestReoacStorm(FaultStorm):
     @property
     def verbs(self) -> dict[str, Verb]:
         """The stages, of which each needs those before it."""
-        smoke = ("--profile", "smoke", "--quiet")
-        names = ("data-gsm8k", "pretrain", "train", "compare", "evaluate")
-        words = [("stage", "reoac", name, *smoke) for name in names]
-        return {
-            f"stage {name.partition('-')[0]}": Verb(words[i], tuple(words[:i]))
-            for i, name in enumerate(names)
-        }
+        return self.in_order("data-gsm8k", "pretrain", "train", "compare", "evaluate")
 
     @pytest.mark.slow
     def test_a_full_disk_while_training(self) -> None:
